@@ -1,0 +1,216 @@
+"""Do states of one meaning in two data types lie closer than states of different meanings (Eq. 1)?
+
+Pure tensors to numbers; knows no model and no file. Time is linear in the pairs, no item x item tensor is made, and
+only `precision_at_1` compares every item with every other, in square blocks. Sums run in float64.
+
+Formulas: PROTOCOL section 1 (S_l and its closed form), section 3 row 5 (arithmetic); Wu et al., arXiv 2411.04986, Eq. 1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semhub.errors import BadInput
+
+CHUNK = 1 << 18  # numbers converted to float64 at a time: two such pieces stay in a core's cache
+CONSTANT = 1e-6  # spread over length below which float32 states count as constant
+
+
+def adjusted_cosine(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [..., item, dim]` -> `[...]`, float64: S_l, the mean cosine of pairs minus that of mismatched items.
+
+    S = mean_i cos(a_i, b_i) - mean_{i != j} cos(a_i, b_j), the second term through its closed form.
+    Raises BadInput for fewer than two items, other shapes, states that are not finite, or single zero states.
+    """
+    layers = [_moments(*pair) for pair in _layers(a, b)]
+    return torch.stack([m.paired.mean() - m.mismatched() for m in layers]).reshape(a.shape[:-2])
+
+
+def adjusted_cosine_items(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [..., item, dim]` -> `[..., item]`, float64: each item's influence on S_l; their mean is S_l exactly.
+
+    psi_i = c_ii - r_i - k_i + m, with r_i and k_i the means of c_ij and c_ji over j != i, and m the mean over all
+    i != j: the first-order (Hajek) projection of S_l, so a bootstrap over psi is one of S_l. Raises as `adjusted_cosine`.
+    """
+    return torch.stack([_influence(*pair) for pair in _layers(a, b)]).reshape(a.shape[:-1])
+
+
+def paired_cosines(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [..., item, dim]` -> `[..., item]`, float64: cos(a_i, b_i). Raises BadInput as `adjusted_cosine`."""
+    return torch.stack([_moments(*pair).paired for pair in _layers(a, b, least=1)]).reshape(a.shape[:-1])
+
+
+def contrast_items(a: Tensor, b: Tensor, a_negative: Tensor, b_negative: Tensor) -> Tensor:
+    """`a, b, a_negative, b_negative: [..., item, dim]` -> `[..., item]`: a pair against each item's own hard negative.
+
+    cos(a_i, b_i) - (cos(a_i, b-_i) + cos(a-_i, b_i)) / 2. Raises BadInput as `adjusted_cosine`.
+    """
+    right = paired_cosines(a, b)
+    return right - (paired_cosines(a, b_negative) + paired_cosines(a_negative, b)) / 2
+
+
+def centre(x: Tensor) -> Tensor:
+    """`x: [..., item, dim]` -> the same shape and dtype: each layer's states minus their mean over the items of one type.
+
+    A layer that is constant up to rounding (every sentence ends in the same token, seen at layer 0) becomes exactly
+    zero, so that the direction of rounding errors is never read; the measures here count such a layer's cosines as 0.
+    """
+    out = torch.empty_like(x)
+    for old, new in zip(x.reshape(-1, *x.shape[-2:]), out.view(-1, *x.shape[-2:]), strict=True):
+        mean = sum(piece.double().sum(0) for piece in _pieces(old)) / len(old)
+        for before, after in zip(_pieces(old), _pieces(new), strict=True):
+            after.copy_(before.double() - mean)
+        if torch.linalg.vector_norm(new) <= CONSTANT * torch.linalg.vector_norm(old):
+            new.zero_()
+    return out
+
+
+def precision_at_1(a: Tensor, b: Tensor, block: int = 1024) -> tuple[Tensor, Tensor]:
+    """`a, b: [..., item, dim]` -> two `[..., item]` of 1.0 and 0.0: is the translation the nearest of all n, a to b and b to a?
+
+    A hit needs a cosine strictly above that of *every* other item, so a tie is a miss. Leads under 1e-12, which is the
+    rounding of float64 sums, count as ties. Memory is `block * block`. Raises BadInput as `adjusted_cosine`.
+    """
+    hits = [_nearest(*pair, block) for pair in _layers(a, b)]
+    forth, back = (torch.stack(side).reshape(a.shape[:-1]) for side in zip(*hits, strict=True))
+    return forth, back
+
+
+@dataclass(frozen=True, slots=True)
+class PairSums:
+    """Cosines of one kind of pair, kept per item: `sums: [..., item]`, `counts: [item]` (pairs with a_i, diagonal as named)."""
+
+    sums: Tensor
+    counts: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """`[...]`: the mean over all pairs of this kind; nan where there is none."""
+        return self.sums.sum(-1) / self.counts.sum()
+
+
+def result_cosines(a: Tensor, b: Tensor, results: Tensor) -> dict[str, PairSums]:
+    """`a, b: [..., item, dim]`, `results: [item]` integers -> raw cosines by kind of pair (catalogue row 5).
+
+    Kinds: `exact` (i = j), `same` (i != j, one result), `different` (other results), `all` (every i and j, diagonal
+    included). `statistics.bootstrap_ratio(sums, counts)` gives a kind's interval. Raises as `adjusted_cosine`.
+    """
+    _, groups = torch.unique(results, return_inverse=True)
+    if groups.shape != a.shape[-2:-1]:
+        raise BadInput(f"One result per item was asked for: {a.shape[-2]} items, results of shape {list(results.shape)}.")
+    layers = [_row_sums(*pair, groups.to(a.device)) for pair in _layers(a, b)]
+    exact, same, every = (torch.stack(kind).reshape(a.shape[:-1]) for kind in zip(*layers, strict=True))
+    size = torch.bincount(groups)[groups].to(every)
+    one, n = torch.ones_like(size), float(len(size))
+    return {
+        "exact": PairSums(exact, one),
+        "same": PairSums(same - exact, size - 1),
+        "different": PairSums(every - same, n - size),
+        "all": PairSums(every, one * n),
+    }
+
+
+def arithmetic_difference(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [..., item, dim]` -> `[...]`: row 5's `difference`, exact match minus the mean of *all* pairs, diagonal included.
+
+    The `paper` form; it is S_l times (n - 1) / n. Raises BadInput as `adjusted_cosine`.
+    """
+    layers = [_moments(*pair) for pair in _layers(a, b)]
+    return torch.stack([m.paired.mean() - m.sum_a @ m.sum_b / len(m.paired) ** 2 for m in layers]).reshape(a.shape[:-2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """What S_l needs of one layer: inverse lengths `[item]`, sums of unit states `[dim]`, cosines of pairs `[item]`."""
+
+    inverse_a: Tensor
+    inverse_b: Tensor
+    sum_a: Tensor
+    sum_b: Tensor
+    paired: Tensor
+
+    def mismatched(self) -> Tensor:
+        n = len(self.paired)
+        return (self.sum_a @ self.sum_b - self.paired.sum()) / (n * (n - 1))
+
+
+def _moments(a: Tensor, b: Tensor) -> _Moments:
+    inverse_a, inverse_b = _inverse_lengths(a), _inverse_lengths(b)
+    sum_a, sum_b = (torch.zeros(a.shape[-1], dtype=torch.float64, device=a.device) for _ in range(2))
+    paired = torch.empty_like(inverse_a)
+    for rows, x, y in _unit_pieces(a, b, inverse_a, inverse_b):
+        sum_a += x.sum(0)
+        sum_b += y.sum(0)
+        paired[rows] = (x * y).sum(-1)
+    return _Moments(inverse_a, inverse_b, sum_a, sum_b, paired)
+
+
+def _influence(a: Tensor, b: Tensor) -> Tensor:
+    m = _moments(a, b)
+    psi = m.paired + m.mismatched()
+    for rows, x, y in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
+        psi[rows] -= (x @ m.sum_b + y @ m.sum_a - 2 * m.paired[rows]) / (len(a) - 1)
+    return psi
+
+
+def _row_sums(a: Tensor, b: Tensor, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`[item]` each: c_ii, the sum of c_ij over j of i's group (i included), and over every j."""
+    m = _moments(a, b)
+    by_group = torch.zeros(int(groups.max()) + 1, a.shape[-1], dtype=torch.float64, device=a.device)
+    for rows, _, y in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
+        by_group.index_add_(0, groups[rows], y)
+    same, every = torch.empty_like(m.paired), torch.empty_like(m.paired)
+    for rows, x, _ in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
+        same[rows] = (x * by_group[groups[rows]]).sum(-1)
+        every[rows] = x @ m.sum_b
+    return m.paired, same, every
+
+
+def _nearest(a: Tensor, b: Tensor, block: int) -> tuple[Tensor, Tensor]:
+    n, inverse_a, inverse_b = len(a), _inverse_lengths(a), _inverse_lengths(b)
+    own = torch.empty_like(inverse_a)
+    best_b, best_a = torch.full_like(own, -torch.inf), torch.full_like(own, -torch.inf)
+    for i in range(0, n, block):
+        x = a[i : i + block].double() * inverse_a[i : i + block, None]
+        for j in range(0, n, block):
+            cosines = x @ (b[j : j + block].double() * inverse_b[j : j + block, None]).T
+            if i == j:
+                own[i : i + block] = cosines.diagonal()
+                cosines.fill_diagonal_(-torch.inf)
+            best_b[i : i + block] = torch.maximum(best_b[i : i + block], cosines.amax(1))
+            best_a[j : j + block] = torch.maximum(best_a[j : j + block], cosines.amax(0))
+    return (own > best_b + 1e-12).double(), (own > best_a + 1e-12).double()
+
+
+def _inverse_lengths(x: Tensor) -> Tensor:
+    """`x: [item, dim]` -> `[item]`: 1 / length, or 0 throughout where every state is zero."""
+    lengths = torch.cat([torch.linalg.vector_norm(piece.double(), dim=-1) for piece in _pieces(x)])
+    if not torch.isfinite(lengths).all():
+        raise BadInput(f"State {int((~torch.isfinite(lengths)).nonzero()[0])} is not finite (nan or infinity); read it again in float32.")
+    zero = lengths == 0
+    if zero.any() and not zero.all():
+        raise BadInput(f"State {int(zero.nonzero()[0])} is a zero vector, which has no direction; was a padded position read?")
+    return lengths.masked_fill(zero, torch.inf).reciprocal()
+
+
+def _unit_pieces(a: Tensor, b: Tensor, inverse_a: Tensor, inverse_b: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    start = 0
+    for x, y in zip(_pieces(a), _pieces(b), strict=True):
+        rows = slice(start, start + len(x))
+        yield rows, x.double() * inverse_a[rows, None], y.double() * inverse_b[rows, None]
+        start = rows.stop
+
+
+def _pieces(x: Tensor) -> tuple[Tensor, ...]:
+    return x.split(max(1, CHUNK // x.shape[-1]))
+
+
+def _layers(a: Tensor, b: Tensor, least: int = 2) -> Iterator[tuple[Tensor, Tensor]]:
+    """Check two stacks of states and walk their layers, one `[item, dim]` pair at a time."""
+    if a.shape != b.shape or a.dim() < 2:
+        raise BadInput(f"States of one shape [..., item, dim] were asked for, found {list(a.shape)} and {list(b.shape)}.")
+    if a.shape[-2] < least:
+        raise BadInput(f"At least {least} items are needed to compare meanings, found {a.shape[-2]}.")
+    yield from zip(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), strict=True)
