@@ -1,0 +1,25 @@
+# Two commands, each complete by itself on a machine that has only Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+# Extra words for pip when it fetches torch; without a GPU, this one saves gigabytes:
+#   make run TORCH="--index-url https://download.pytorch.org/whl/cpu"
+TORCH ?=
+
+.PHONY: run test clean
+
+run: $(READY)
+	$(VENV)/bin/semhub run
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest -rs
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "semhub needs Python 3.11 or later; found %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -c constraints.txt $(TORCH) torch==2.13.0
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info

@@ -1,0 +1,214 @@
+"""THE COMMAND LINE: parse, call one function, print.
+
+Knows no experiment. Nothing heavy is imported before a command asks for it, so `semhub --help` answers at once.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semhub import __version__, terminal
+from semhub.errors import UserError
+
+app = typer.Typer(
+    help="Does a language model keep one shared space of meaning for all its data types, and does it use it?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+lab = typer.Typer(help="Grow small models from recipes.")
+app.add_typer(lab, name="lab")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="Bundled name, folder or Hugging Face id; default: the bundled hub.")]
+Layers = Annotated[str | None, typer.Option(help="Layers to read, such as 0,4-8 (0: the embeddings); default: all.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hugging Face id.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")]
+DeviceMap = Annotated[str | None, typer.Option(help="auto spreads the model over all devices.")]
+RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")]
+Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
+
+
+@app.callback(invoke_without_command=True)
+def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        print(f"semhub {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def run(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit.")] = None,
+    model: Model = None,
+    protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
+    pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
+    items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
+    layers: Layers = None,
+    types: Annotated[str | None, typer.Option(help="Data types, such as en,zh (the dominant one first).")] = None,
+    batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
+    scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
+    controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
+    revision: Revision = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    device_map: DeviceMap = None,
+    trust_remote_code: RemoteCode = False,
+    unsafe_weights: Unsafe = False,
+    json: Json = False,
+) -> None:
+    """Run experiments on a model and write a report; the same command again goes on where it stopped."""
+    from semhub import jobs
+    from semhub.runs.spec import Opening, parse_layers, parse_types
+
+    asked = {
+        "protocol": protocol,
+        "pairs": pairs,
+        "items": items,
+        "seed": seed,
+        "limit": limit,
+        "layers": parse_layers(layers),
+        "types": parse_types(types),
+        "batch_tokens": batch_tokens,
+        "scorers": scorers,
+        "controls": controls,
+        "skip_bad": skip_bad,
+        "opening": Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights),
+    }
+    if dry_run:
+        terminal.show_estimate(jobs.dry_run(tasks or (), model, out=out, **asked), json)
+        return
+    with terminal.watching() as watch:
+        done = jobs.run(tasks or (), model, out=out, watch=watch, **asked)
+    terminal.show_run(done, json)
+
+
+@app.command("list")
+def list_(models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False, json: Json = False) -> None:
+    """Show the tasks, or the bundled models."""
+    from semhub import jobs
+
+    if models:
+        terminal.show_models(jobs.models(), json)
+    else:
+        terminal.show_tasks(jobs.tasks(), json)
+
+
+@app.command()
+def check(
+    model: Annotated[str | None, typer.Argument(help="Bundled name, folder or Hugging Face id.")] = None,
+    revision: Revision = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    device_map: DeviceMap = None,
+    trust_remote_code: RemoteCode = False,
+    unsafe_weights: Unsafe = False,
+    json: Json = False,
+) -> None:
+    """Prove that a model is read, edited and batched rightly; exit code 1 if it is not."""
+    from semhub import jobs
+    from semhub.runs.spec import Opening
+
+    certificate = jobs.check(model, Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights))
+    terminal.show_certificate(certificate.as_dict(), json)
+    raise typer.Exit(0 if certificate.passed else 1)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]) -> None:
+    """Write the report of a run folder again."""
+    from semhub import jobs
+
+    print(jobs.report(folder))
+
+
+@app.command()
+def lens(
+    text: Annotated[str, typer.Argument(help="The text to read.")],
+    model: Model = None,
+    norm: Annotated[str, typer.Option(help="final or none.")] = "final",
+    top: Annotated[int, typer.Option(help="Words per cell.")] = 1,
+    layers: Layers = None,
+    revision: Revision = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    device_map: DeviceMap = None,
+    trust_remote_code: RemoteCode = False,
+    unsafe_weights: Unsafe = False,
+    json: Json = False,
+) -> None:
+    """Show the words that each layer speaks at each token."""
+    from semhub import jobs
+    from semhub.runs.spec import Opening, parse_layers
+
+    opening = Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights)
+    terminal.show_lens(jobs.lens(text, model, norm=norm, top=top, layers=parse_layers(layers), opening=opening), json)
+
+
+@lab.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the grown model.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; default: the recipe's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume/--afresh", help="Go on from the last checkpoint in the folder.")] = True,
+) -> None:
+    """Grow a model from a recipe into an ordinary Hugging Face folder."""
+    from semhub import jobs
+
+    print(jobs.grow(recipe, out, seed=seed, resume=resume))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a check failed, 2 bad input (one line on stderr), 130 interrupted."""
+    _quiet()
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="semhub", standalone_mode=False)
+    except UserError as error:
+        code = _refuse(str(error))
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader of our output has left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        code = _refuse(f"{error.strerror}: {error.filename or 'while writing'}.")
+    except (KeyboardInterrupt, typer.Abort):
+        print("semhub: stopped; the same command goes on where it stopped.", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        if not isinstance(error, ClickException):
+            raise
+        code = _refuse(error.format_message())
+    sys.exit(code or 0)
+
+
+# Typer carries click inside itself and names only the leaves of its error tree.
+ClickException = typer.BadParameter.__mro__[2]
+
+
+def _refuse(message: str) -> int:
+    print(f"semhub: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _quiet() -> None:
+    """Keep libraries from talking over our own lines, and odd terminals from failing on a Chinese word."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,164 @@
+"""PRINT: progress and tables for a person at a terminal, quiet lines for a log.
+
+Knows how things look, not how they come about.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str | None = None) -> None:
+    """One row per line; cells keep their text whole."""
+    table = Table(*columns, caption=caption, caption_justify="left", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console = Console(highlight=False, markup=False)
+    # Where no one looks there is no width to keep to: a log or a pipe gets each row on a line of its own.
+    console.print(table, width=None if console.is_terminal else 10_000)
+
+
+def amount(n: float | None, unit: str = "") -> str:
+    """`1234567` -> `1.2 M`; None -> `unknown`."""
+    if n is None:
+        return "unknown"
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if n >= size:
+            return f"{n / size:.1f} {prefix}{unit}"
+    return f"{n:.0f} {unit}".strip()
+
+
+def duration(seconds: float | None) -> str:
+    """`75` -> `1 min 15 s`; None -> `unknown`."""
+    if seconds is None:
+        return "unknown"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def watching() -> Iterator[Callable]:
+    """Something that shows the events of a run: bars with time left if a person looks at stderr, else a line per part."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield lambda event: _line(console, event)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        whole = progress.add_task("run", total=None)
+        part = progress.add_task("", total=None, visible=False)
+        yield lambda event: _bar(progress, whole, part, event)
+
+
+def _line(console: Console, event) -> None:
+    if event.kind == "kept":
+        console.print(f"{event.done} of {event.total} parts were finished before and are kept.")
+    elif event.kind == "done":
+        console.print(f"[{event.index}/{event.parts}] {event.part.task} on {event.part.model}: {event.done} readings, {event.note}")
+
+
+def _bar(progress, whole, part, event) -> None:
+    if event.kind == "kept":
+        progress.update(whole, total=event.total, completed=event.done)
+    elif event.kind == "opening":
+        progress.update(part, description=f"opening {event.note}", visible=True, total=None)
+    elif event.kind == "part":
+        progress.update(whole, total=event.parts)
+        progress.reset(part, description=f"{event.part.task} on {event.part.model}", visible=True, total=None)
+    elif event.kind == "progress":
+        progress.update(part, completed=event.done, total=event.total)
+    elif event.kind == "done":
+        progress.update(whole, advance=1)
+        _line(progress.console, event)
+
+
+def show_run(done, json_wanted: bool) -> None:
+    """Where the run and its report are."""
+    if json_wanted:
+        print_json(done.as_dict())
+        return
+    print(f"{done.rows} readings in {done.folder} ({duration(done.seconds)})")
+    print(f"Report: {done.report}")
+
+
+def show_estimate(estimate: dict, json_wanted: bool) -> None:
+    """What would run."""
+    if json_wanted:
+        print_json(estimate)
+        return
+    rows = [
+        (
+            part["task"],
+            part["model"],
+            "finished" if part["finished"] else amount(part["forwards"]),
+            amount(part["tokens"]),
+            duration(part["seconds"]),
+            amount(part["memory"], "B"),
+        )
+        for part in estimate["parts"]
+    ]
+    print_table(("task", "model", "forwards", "tokens", "time", "memory"), rows)
+    total = estimate["total"]
+    print(
+        f"In all: {amount(total['forwards'])} forwards, {amount(total['tokens'])} tokens, about {duration(total['seconds'])}, "
+        f"{amount(total['memory'], 'B')} of memory at most, {amount(total['fetch'], 'B')} to fetch."
+    )
+    for note in estimate["notes"]:
+        print(note)
+    print(f"Folder: {estimate['folder']}")
+
+
+def show_tasks(tasks: list[dict], json_wanted: bool) -> None:
+    if json_wanted:
+        print_json(tasks)
+    else:
+        print_table(("task", "types", "question"), [(each["name"], ",".join(each["types"]), each["question"]) for each in tasks])
+
+
+def show_models(models: list[dict], json_wanted: bool) -> None:
+    if json_wanted:
+        print_json(models)
+    else:
+        columns = ("name", "role", "types", "path", "bytes")
+        rows = [
+            (each["name"], each["role"], ",".join(each["types"]), each["path"] or "(made from a seed)", each["bytes"]) for each in models
+        ]
+        print_table(columns, rows)
+
+
+def show_certificate(certificate: dict, json_wanted: bool) -> None:
+    if json_wanted:
+        print_json(certificate)
+        return
+    rows = [
+        ("ok" if each["passed"] else "FAILED", each["name"], _error(each["error"]), _error(each["tolerance"]), each["detail"])
+        for each in certificate["checks"]
+    ]
+    print_table(("", "check", "error", "tolerance", ""), rows)
+    print("All checks passed." if certificate["passed"] else "This model cannot be trusted: nothing read from it would be.")
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def show_lens(table, json_wanted: bool) -> None:
+    """Layers downwards from the last one, tokens across, the best words in each cell."""
+    if json_wanted:
+        print_json(table.as_dict())
+        return
+    rows = [
+        (layer, *(" ".join(f"{word.strip() or word!r} {p:.2f}" for word, p in cell) for cell in words))
+        for layer, words in reversed(list(zip(table.layers, table.words, strict=True)))
+    ]
+    print_table(("layer", *(token.strip() or repr(token) for token in table.tokens)), rows, caption=f"{table.model}, norm {table.norm}")
