@@ -13,7 +13,9 @@ from semhub.types import COLUMNS, KEY, Outcome, Reading
 
 
 def reading(**columns) -> Reading:
-    return Reading(**{"task": "t/a", "protocol": "sound", "model": "m", "measure": "adjusted_cosine", "layer": 1, "value": 0.5, "n": 3} | columns)
+    return Reading(
+        **{"task": "t/a", "protocol": "sound", "model": "m", "measure": "adjusted_cosine", "layer": 1, "value": 0.5, "n": 3} | columns
+    )
 
 
 def outcome(**columns) -> Outcome:

@@ -151,9 +151,7 @@ def _roles(name: str, controls: bool) -> dict[str, str]:
 
 def _choose(asked: tuple[str, ...], model: str, protocol: str, types: tuple[str, ...] | None, pairs) -> dict[str, object]:
     """Tasks by name or by domain (`multilingual`); with none named, all that fit the model and the data."""
-    from semhub.tasks import catalogue
-
-    known = catalogue()
+    known = _catalogue()
     domains = {name.partition("/")[0] for name in known}
     chosen: dict[str, object] = {}
     for name in asked:
@@ -188,6 +186,12 @@ def _read_items(path):
     from semhub.data.items import read_items
 
     return read_items(path)
+
+
+def _catalogue() -> dict:
+    from semhub.tasks import catalogue
+
+    return catalogue()
 
 
 def _bundled() -> list:
