@@ -1,0 +1,210 @@
+"""The procedure of `Compare`: states of one meaning in two types, against states of other meanings (Eq. 1).
+
+Blind to which model is read and to what the items are about. Rows: `adjusted_cosine` (S_l), `p_at_1` both ways, `cosine` by
+kind of pair, `difference`, and `p_value` (permuted meanings, maximum over layers).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semhub.errors import BadInput
+from semhub.measures import similarity
+from semhub.measures.permutation import peak_p
+from semhub.methods.bench import Bench, Measured, States
+from semhub.methods.declare import Compare, Place, Result, Split
+from semhub.types import Concept
+
+Key = tuple[str, str, str | None]  # measure, group, control
+PERMUTATIONS = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What was read of one type: its items, and by control the items that have that negative, with the negatives' states."""
+
+    items: States
+    negatives: dict[str, tuple[list[int], States]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One split at one position: its concepts and what was read of each type."""
+
+    split: Split
+    place: Place
+    concepts: Sequence[Concept]
+    sides: dict[str, Side]
+    matched: dict[str, tuple[list[int], list[int]]]
+
+    def columns(self, **more) -> dict:
+        return {"position": self.place.name, "split": self.split, **more}
+
+
+def compare(ask: Compare, bench: Bench) -> Result:
+    """Every pair of types, at every position, in every split.
+
+    Raises BadInput where fewer than two types or two items are left to compare.
+    """
+    readings, outcomes = [], []
+    for split, concepts in ask.sets.items():
+        for place in ask.places:
+            view = look(ask, bench, split, place, list(concepts))
+            if view is None:
+                continue
+            measured = [m for variant in ask.variants for m in measure(ask, bench, view, variant)]
+            clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
+            readings += bench.readings(measured, clusters, ask.intervals)
+            if place is ask.places[0]:
+                outcomes += items_behind(bench, measured, view)
+                readings += p_values(ask, bench, view) if "p_value" in ask.measures else []
+    if not readings:
+        raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
+    return Result(tuple(readings), tuple(outcomes))
+
+
+def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept]) -> View | None:
+    """Read the items and hard negatives of one split; None where fewer than two types have this position."""
+    types = [t for t in ask.types if concepts and all(shown(place, t, c) is not None for c in concepts)]
+    if len(types) < 2:
+        return None
+    if len(concepts) < 2:
+        raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
+    sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, types, concepts)) for t in types}
+    return View(split, place, concepts, sides, {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()})
+
+
+def shown(place: Place, type: str, concept: Concept) -> str | None:
+    return place.text(type, concept.text(type)) if type in concept.forms else None
+
+
+def read(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> States:
+    """States at `place`; positions that show the same text are read in the same pass and remembered."""
+    at = {p.name: p.at for p in ask.places if p.show is place.show}
+    layers = bench.chosen(ask.first_layer)
+    return bench.states([shown(place, type, c) for c in concepts], at, layers, ask.special)[place.name]
+
+
+def negatives(ask: Compare, bench: Bench, place: Place, type: str, types: Sequence[str], concepts: Sequence[Concept]) -> dict:
+    found = {}
+    for control in ask.controls:
+        having = [i for i, c in enumerate(concepts) if control in c.contrasts and all(t in c.contrasts[control].forms for t in types)]
+        if having:
+            found[control] = (having, read(ask, bench, place, type, [concepts[i].contrasts[control] for i in having]))
+    return found
+
+
+def matched_pairs(concepts: Sequence[Concept], key, seed: int) -> tuple[list[int], list[int]]:
+    """Items that share `key` with another one, and for each such another one, drawn from the seed."""
+    rng, groups = np.random.default_rng(seed), {}
+    for i, concept in enumerate(concepts):
+        groups.setdefault(key(concept), []).append(i)
+    items, partners = [], []
+    for members in groups.values():
+        if len(members) > 1:
+            items += members
+            partners += [int(rng.choice([j for j in members if j != i])) for i in members]
+    return items, partners
+
+
+def measure(ask: Compare, bench: Bench, view: View, variant: str) -> list[Measured]:
+    """Every quantity of one view, per item and layer."""
+    layers = bench.chosen(ask.first_layer)
+    table: dict[Key, np.ndarray] = {}
+    for j, k in enumerate(layers):
+        sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
+        for left, right in combinations(sides, 2):
+            for key, items, values in quantities(ask, view, sides[left], sides[right], left, right):
+                table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
+    headline = variant == ask.variants[0]
+    return [
+        Measured(m, values, view.columns(variant=variant, group=group, control=control), layers, headline and control is None)
+        for (m, group, control), values in table.items()
+    ]
+
+
+def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tuple[Tensor, dict[str, tuple[list[int], Tensor]]]:
+    """Items and negatives of one type at one layer, normed and centred as the variant says (negatives by the same mean)."""
+    parts = [side.items.layer(k)] + [states.layer(k) for _, states in side.negatives.values()]
+    sizes, joined = [len(p) for p in parts], torch.cat(parts)
+    if ask.normed_end and k == bench.depth:
+        joined = bench.normed(joined)
+    if variant == "centred":
+        joined = similarity.centre(joined)
+    items, *rest = joined.split(sizes)
+    return items, {name: (having, x) for (name, (having, _)), x in zip(side.negatives.items(), rest, strict=True)}
+
+
+def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterator[tuple[Key, object, np.ndarray]]:
+    """(key, items, values) of one pair of types at one layer."""
+    (x, x_negatives), (y, y_negatives), group = a, b, f"{left}-{right}"
+    if "adjusted_cosine" in ask.measures:
+        yield ("adjusted_cosine", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy()
+        for name, (having, x_not) in x_negatives.items():
+            values = similarity.contrast_items(x[having], y[having], x_not, y_negatives[name][1])
+            yield ("adjusted_cosine", group, name), having, values.numpy()
+        for name, (items, others) in view.matched.items():
+            if items:
+                values = similarity.contrast_items(x[items], y[items], x[others], y[others])
+                yield ("adjusted_cosine", group, name), items, values.numpy()
+    if "p_at_1" in ask.measures:
+        forth, back = similarity.precision_at_1(x, y)
+        yield ("p_at_1", group, None), slice(None), forth.numpy()
+        yield ("p_at_1", f"{right}-{left}", None), slice(None), back.numpy()
+    if ask.result is not None:
+        yield from by_result(ask, view, x, y, group)
+
+
+def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Iterator[tuple[Key, object, np.ndarray]]:
+    """Raw cosines by kind of pair, and exact match minus the mean of all pairs, diagonal included (catalogue row 5)."""
+    results = torch.tensor([ask.result(c) for c in view.concepts])
+    kinds = similarity.result_cosines(x, y, results)
+    for kind, control in (("exact", None), ("same", "same-result"), ("different", "different-result")):
+        if "cosine" in ask.measures and kinds[kind].counts.sum() > 0:
+            # An item's share of the mean over all pairs of its kind, so that the mean over items is that mean.
+            yield ("cosine", group, control), slice(None), (kinds[kind].sums / kinds[kind].counts.mean()).numpy()
+    if "difference" in ask.measures:
+        n = len(view.concepts)
+        yield ("difference", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy() * (n - 1) / n
+
+
+def items_behind(bench: Bench, measured: Sequence[Measured], view: View) -> list:
+    """The items of the headline rows, at the first and last layer and at the peak: enough to see who makes the curve."""
+    rows = []
+    for m in measured:
+        if m.keep and m.measure in ("adjusted_cosine", "difference"):
+            peak = m.layers[int(m.table().mean(0).argmax())]
+            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]})
+    return rows
+
+
+def p_values(ask: Compare, bench: Bench, view: View) -> list:
+    """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
+    rows, layers = [], bench.chosen(ask.first_layer)
+    lengths = {t: token_bins(bench, [shown(view.place, t, c) for c in view.concepts]) for t in view.sides}
+    for left, right in combinations(view.sides, 2):
+        strata = [
+            (*(c.facets.get(name) for name in ask.strata), lengths[left][i], lengths[right][i], overlap(view.place, c, left, right))
+            for i, c in enumerate(view.concepts)
+        ]
+        pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
+        p = peak_p(pairs, strata, PERMUTATIONS, bench.seed)
+        rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
+    return rows
+
+
+def token_bins(bench: Bench, texts: Sequence[str], bins: int = 4) -> list[int]:
+    """The quarter of the lengths in tokens that each text falls into."""
+    lengths = np.array([len(e.ids) for e in bench.model.encode(list(texts))])
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, lengths, side="right").tolist()
+
+
+def overlap(place: Place, concept: Concept, left: str, right: str) -> bool:
+    """Whether the two sides share a written word or number (names, figures), case aside."""
+    a, b = ({w for w in shown(place, t, concept).lower().split() if w.isalnum()} for t in (left, right))
+    return bool(a & b)

@@ -1,0 +1,218 @@
+"""What can be asked of a model: one frozen declaration per kind of question, and the result of carrying one out.
+
+Declarations hold items, positions, controls and splits; they run nothing and load neither torch nor a model. The procedure
+of each kind lives in the file of its name (`compare`, `decode`, `spread`, `steer`, `trajectory`) and sees only its declaration.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from semhub.types import Cloze, Concept, Outcome, Prompt, Reading
+
+Split = str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one declaration gave: rows for the two tables, and whatever a figure needs besides."""
+
+    readings: tuple[Reading, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    extras: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position of the catalogue: its name in the tables, how to show an item, and where to read it.
+
+    `show(type, text)` gives the text that the model sees, or None where the type has no such position.
+    """
+
+    name: str
+    at: str | int = "last"
+    show: Callable[[str, str], str | None] | None = None
+
+    def text(self, type: str, text: str) -> str | None:
+        return text if self.show is None else self.show(type, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Are states of one meaning in two types closer than states of different meanings (Eq. 1)?
+
+    `sets`: the concepts of each split. `controls`: names of `Concept.contrasts` that stand in for random negatives.
+    `matched`: further controls by name, each a key; an item's negative is another item of the same key.
+    `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
+    `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
+    when they are not independent. `strata`: facets that a permutation of meanings keeps.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Concept]]
+    places: tuple[Place, ...] = (Place("last"),)
+    variants: tuple[str, ...] = ("raw",)
+    measures: tuple[str, ...] = ("adjusted_cosine",)
+    controls: tuple[str, ...] = ()
+    matched: Mapping[str, Callable[[Concept], Hashable]] = field(default_factory=dict)
+    result: Callable[[Concept], int] | None = None
+    first_layer: int = 0
+    normed_end: bool = False
+    intervals: bool = True
+    cluster: str | None = None
+    strata: tuple[str, ...] = ()
+    special: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How a lens reads: the norm of each variant's name, where it starts and ends, and what stands beside the right word.
+
+    `norms` maps the `variant` column (None: the headline) to `"final"` or `"none"`. `normed_end` gives the last point the
+    final norm whatever the variant says, as the release does. `wrong`, `floor`, `affine` and `single` add the wrong words,
+    the norm-matched random states, a second reader (an affine map to the last layer), and single-token items alone.
+    """
+
+    norms: Mapping[str | None, str] = field(default_factory=lambda: {None: "final"})
+    measures: tuple[str, ...] = ("logprob", "prob")
+    first_layer: int = 0
+    normed_end: bool = False
+    wrong: bool = False
+    floor: bool = False
+    single: bool = False
+    anchor: bool = False
+    accuracy: bool = False
+    intervals: bool = True
+    affine: Sequence[str] = ()
+    special: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """Which type's word do the layers speak before a prompt of another type is continued (Eq. 2)?
+
+    `sets`: the prompts of each split; `types`: those whose words are looked up, the dominant one first.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Cloze]]
+    lens: Lens = Lens()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeWords:
+    """Eq. 2 inside running text: at the position before a word, that word against its glosses in another type.
+
+    `lines`: texts already cut into words, so that joining a line's words gives the line. `glosses`: word -> its
+    translations, as they would continue a text. Only words and glosses of exactly one token count.
+    """
+
+    type: str
+    gloss_type: str
+    lines: Sequence[Sequence[str]]
+    glosses: Mapping[str, Sequence[str]]
+    lens: Lens = Lens(first_layer=1, normed_end=True, special=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much of the lens's probability belongs to each type, over all positions of running text.
+
+    `prompts`: texts to read, by type. `corpus`: texts from which p(type | token) is counted, by type (uniform prior).
+    """
+
+    prompts: Mapping[str, Sequence[str]]
+    corpus: Mapping[str, Sequence[str]]
+    lens: Lens = Lens()
+    pooled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Two texts whose states differ in what is to be pushed: `toward(prompt)` minus `away(prompt)`, read at `at`.
+
+    `as_text(prompt, sign)` says the same in words, inside the prompt; None where it cannot be said.
+    """
+
+    toward: Callable[[Prompt], str]
+    away: Callable[[Prompt], str]
+    at: str = "last"
+    as_text: Callable[[Prompt, int], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How outputs are drawn; `greedy` ignores the rest but the number of tokens."""
+
+    tokens: int = 24
+    temperature: float = 1.0
+    top_p: float = 1.0
+    frequency_penalty: float = 0.0
+    greedy: bool = False
+    seeds: int = 1
+
+
+Score = Callable[[Sequence[Prompt], Sequence[str]], Mapping[str, Sequence[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Does a push taken from one type change outputs in another, in the way its meaning says?
+
+    `pushes`: source type -> its push. `neutral`: control name -> the same for words without the meaning.
+    `depths`: layers to write at, as fractions of the depth; one is chosen with a strength on half of the prompts.
+    `strengths`: multiples of the mean length of the residual at that layer; with `raw`, of the difference itself.
+    `score(prompts, outputs)` gives one number per measure and output (nan: cannot be judged); `target` names the measure
+    that the push is meant to raise (with both signs: to raise and to lower).
+    """
+
+    prompts: Sequence[Prompt]
+    pushes: Mapping[str, Push]
+    score: Score
+    target: str
+    depths: tuple[Fraction, ...]
+    strengths: tuple[float, ...]
+    neutral: Mapping[str, Mapping[str, Push]] = field(default_factory=dict)
+    controls: tuple[str, ...] = ()
+    sampled: Sampled = Sampled()
+    at: str = "all"
+    when: str = "both"
+    main: str | None = None
+    both_signs: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """The release's interventions, as they are: a difference of states, times a coefficient, added during the prompt pass.
+
+    `read_depth` and `write_depth` pair up: the state is read at one block and added at the other. With `spread`, the
+    words are padded with spaces to one length and position k's difference is added at position k of the prompt.
+    """
+
+    prompts: Sequence[Prompt]
+    pushes: Mapping[str, Push]
+    score: Score
+    depths: tuple[tuple[Fraction, int], ...]
+    strengths: tuple[float, ...]
+    sampled: Sampled
+    spread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """Through which words' neighbourhood does a state travel from layer to layer?
+
+    `texts`: item id -> text, read at its last token. `landmarks`: type -> words; the plane is PCA(2) of their raw
+    unembedding rows. `normed_end` as in `Compare`.
+    """
+
+    texts: Mapping[str, str]
+    landmarks: Mapping[str, Sequence[str]]
+    group: str
+    normed_end: bool = False
+    intervals: bool = True
+    floor: bool = False
+    split: Split = None
+
+
+Declaration = Compare | Decode | DecodeWords | Spread | Steer | Inject | Trajectory

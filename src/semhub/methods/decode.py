@@ -1,0 +1,319 @@
+"""The procedures of `Decode` and `DecodeWords`: which words do the layers speak before a prompt is continued (Eq. 2)?
+
+Blind to which model is read and to what the prompts are about. Rows: `logprob` and `prob` of the first token of a word,
+`anchor` (a type's word minus the prompt's own), `lift` (right over wrong), `accuracy` among candidates, `eligible`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semhub.errors import BadInput
+from semhub.measures.lens import norm_matched, top_k, word_logprobs
+from semhub.measures.statistics import bootstrap_ratio
+from semhub.methods.affine import translators
+from semhub.methods.bench import RESAMPLES, Bench, Measured, States
+from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
+from semhub.models.tokens import first_continuation_id, is_single_token
+from semhub.types import Cloze
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One position to read, and the first tokens of the words looked up there: `right[type]`, `wrong[type]`.
+
+    `single`: the types whose right words are one token each.
+    """
+
+    item: str
+    type: str
+    right: Mapping[str, tuple[int, ...]]
+    wrong: Mapping[str, tuple[int, ...]]
+    single: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Log-probabilities of one split, prompt type and reader, `[item, layer]` by (type, kind): `right`, `wrong`, `wrong-prob`, `hit`."""
+
+    layers: tuple[int, ...]
+    values: Mapping[tuple[str, str], np.ndarray]
+
+
+def decode(ask: Decode, bench: Bench) -> Result:
+    """Every split and prompt type. Raises BadInput where no prompt has a word that can be looked up."""
+    readings, outcomes = [], []
+    for split, clozes in ask.sets.items():
+        for type in dict.fromkeys(c.type for c in clozes):
+            mine = [c for c in clozes if c.type == type]
+            spots = [spot(ask, bench, c) for c in mine]
+            states = bench.states([c.prompt for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
+            found = of_type(ask, bench, type, split, spots, states)
+            readings, outcomes = readings + found[0], outcomes + found[1]
+    if not readings:
+        raise BadInput(f"{bench.task}: no prompt has a word in {', '.join(ask.types)} that can be looked up.")
+    return Result(tuple(readings), tuple(outcomes))
+
+
+def spot(ask: Decode, bench: Bench, cloze: Cloze) -> Spot:
+    """The words of a cloze as first tokens; a wrong word that begins like a right one of its type is left out."""
+    right = {t: first_tokens(bench, cloze, cloze.targets.get(t, ())) for t in ask.types}
+    wrong = {t: tuple(w for w in first_tokens(bench, cloze, cloze.wrong.get(t, ())) if w not in right[t]) for t in ask.types}
+    single = frozenset(t for t in ask.types if right[t] and all(is_single_token(bench.model, cloze.prompt, w) for w in cloze.targets[t]))
+    return Spot(cloze.id, cloze.type, right, wrong, single)
+
+
+def first_tokens(bench: Bench, cloze: Cloze, words: Sequence[str]) -> tuple[int, ...]:
+    ids = (first_continuation_id(bench.model, cloze.prompt, word) for word in words)
+    return tuple(dict.fromkeys(i for i in ids if i is not None))
+
+
+def of_type(ask: Decode, bench: Bench, type: str, split: Split, spots: Sequence[Spot], states: States) -> tuple[list, list]:
+    """Rows of one split and one type of prompt, for each way of reading."""
+    columns = {"position": "last", "split": split}
+    readings, outcomes = eligible(bench, ask.types, type, spots, columns), []
+    for variant, norm in ask.lens.norms.items():
+        table = look_up(bench, ask.lens, norm, spots, ask.types, layers_of(bench, ask.lens, states))
+        measured = quantities(ask.lens, table, type, spots, ask.types, {**columns, "variant": variant})
+        if variant is None and ask.lens.floor:
+            floor = look_up(bench, ask.lens, norm, spots, ask.types, layers_of(bench, ask.lens, states, random=True))
+            measured += quantities(replace(ask.lens, wrong=False), floor, type, spots, ask.types, columns, control="random-state")
+        if variant is None and ask.lens.single:
+            alone = [s if type in s.single else replace(s, right={}) for s in spots]
+            measured += quantities(ask.lens, table, type, alone, ask.types, {**columns, "variant": "single-token"}, single=True)
+        if variant is None and ask.lens.affine:
+            measured += affine(ask, bench, table, type, spots, states, columns)
+        readings += bench.readings(measured, intervals=ask.lens.intervals)
+        if ask.lens.wrong:
+            readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})
+        if variant is None:
+            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
+    return readings, outcomes
+
+
+def layers_of(bench: Bench, lens: Lens, states: States, random: bool = False) -> Iterator[tuple[int, Tensor]]:
+    """(layer, `[item, dim]`), the states themselves or random ones of the same lengths."""
+    generator = bench.generator(1)
+    for k in states.layers:
+        hidden = states.layer(k)
+        yield k, norm_matched(hidden, generator) if random else hidden
+
+
+def look_up(bench: Bench, lens: Lens, norm: str, spots: Sequence[Spot], types: Sequence[str], layers: Iterator[tuple[int, Tensor]]) -> Table:
+    """Read every spot's words at every layer."""
+    kinds = [(t, kind) for t in types for kind in ("right", "wrong")]
+    ids = {key: ragged([getattr(s, key[1]).get(key[0], ()) for s in spots]) for key in kinds}
+    joined, sizes = torch.cat([ids[key] for key in kinds], 1), [ids[key].shape[1] for key in kinds]
+    columns: dict[tuple[str, str], list[np.ndarray]] = {}
+    seen = []
+    for k, hidden in layers:
+        how = "final" if lens.normed_end and k == bench.depth else norm
+        with torch.no_grad():
+            found = word_logprobs(hidden.to(bench.model.device), bench.model.head, joined, how).cpu()
+        parts = dict(zip(kinds, found.split(sizes, 1), strict=True))
+        for t in types:
+            for name, values in summary(parts[t, "right"], parts[t, "wrong"]).items():
+                columns.setdefault((t, name), []).append(values)
+        seen.append(k)
+    return Table(tuple(seen), {key: np.stack(values, 1) for key, values in columns.items()})
+
+
+def summary(right: Tensor, wrong: Tensor) -> dict[str, np.ndarray]:
+    """`right, wrong: [item, word]` log-probabilities, nan for gaps -> the best right one, the mean wrong one, hit or miss."""
+    best = right.nan_to_num(nan=-torch.inf).amax(1) if right.shape[1] else torch.full((len(right),), torch.nan)
+    best = torch.where(best == -torch.inf, torch.nan, best)
+    rival = wrong.nan_to_num(nan=-torch.inf).amax(1) if wrong.shape[1] else torch.full((len(wrong),), -torch.inf)
+    hit = torch.where(best.isnan() | (rival == -torch.inf), torch.nan, (best > rival).float())
+    mean = lambda x: x.nanmean(1) if x.shape[1] else torch.full((len(x),), torch.nan)  # noqa: E731
+    found = {"right": best, "wrong": mean(wrong), "wrong-prob": mean(wrong.exp()), "hit": hit}
+    return {name: values.double().numpy() for name, values in found.items()}
+
+
+def ragged(rows: Sequence[Sequence[int]]) -> Tensor:
+    """`[row, longest]` ids, -1 in the gaps."""
+    width = max((len(r) for r in rows), default=0)
+    return torch.tensor([[*r, *[-1] * (width - len(r))] for r in rows], dtype=torch.long).reshape(len(rows), width)
+
+
+def usable(spots: Sequence[Spot], own: str, other: str, single: bool = False) -> np.ndarray:
+    """`[item]` bool: both types' right words are there, begin differently, and (with `single`) are one token each."""
+    apart = [bool(s.right.get(own) and s.right.get(other)) and (own == other or not set(s.right[own]) & set(s.right[other])) for s in spots]
+    return np.array([a and (not single or {own, other} <= s.single) for a, s in zip(apart, spots, strict=True)])
+
+
+def quantities(
+    lens: Lens, table: Table, own: str, spots: Sequence[Spot], types: Sequence[str], columns: dict, control: str | None = None, single: bool = False
+) -> list[Measured]:
+    """What one reading of the spots says of each type of answer, per item and layer."""
+    measured = []
+    for t in types:
+        mask = usable(spots, own, t, single)
+        if not mask.any():
+            continue
+        of = lambda kind, t=t, mask=mask: np.where(mask[:, None], table.values[t, kind], np.nan)  # noqa: E731
+        add = lambda measure, values, control=control, keep=False, t=t: measured.append(  # noqa: E731
+            Measured(measure, values, {**columns, "group": f"{own}:{t}", "control": control}, table.layers, keep)
+        )
+        headline = control is None and columns.get("variant") is None
+        add("logprob", of("right"), keep=headline)
+        add("prob", np.exp(of("right")))
+        if lens.wrong:
+            add("logprob", of("wrong"), "wrong-word")
+            add("prob", of("wrong-prob"), "wrong-word")
+        if lens.anchor and t != own:
+            add("anchor", of("right") - table.values[own, "right"], keep=headline)
+            if lens.wrong:
+                add("anchor", of("wrong") - table.values[own, "wrong"], "wrong-word")
+        if lens.accuracy and control is None:
+            add("accuracy", of("hit"))
+            add("accuracy", np.where(np.isnan(of("hit")), np.nan, chances(spots, t)[:, None]), "chance")
+    return measured
+
+
+def chances(spots: Sequence[Spot], type: str) -> np.ndarray:
+    """`[item]`: one over the number of candidates of this type."""
+    return np.array([1.0 / (1 + len(s.wrong.get(type, ()))) for s in spots])
+
+
+def lifts(bench: Bench, table: Table, own: str, spots: Sequence[Spot], types: Sequence[str], columns: dict) -> list:
+    """`lift`: mean probability of the right words over that of the wrong ones, per type of answer and layer."""
+    rows = []
+    for t in types:
+        right, wrong = np.exp(table.values[t, "right"]), table.values[t, "wrong-prob"]
+        mask = usable(spots, own, t) & ~np.isnan(right + wrong).any(1)
+        if not mask.any():
+            continue
+        found = bootstrap_ratio(right[mask], wrong[mask].clip(1e-30), seed=bench.seed, resamples=RESAMPLES)
+        for k, value, low, high in zip(table.layers, *found, strict=True):
+            rows.append(bench.reading("lift", value, low=low, high=high, n=mask.sum(), group=f"{own}:{t}", layer=k, **columns))
+    return rows
+
+
+def eligible(bench: Bench, types: Sequence[str], own: str, spots: Sequence[Spot], columns: dict) -> list:
+    """The share of prompts that each group keeps, all items and single-token ones."""
+    rows = []
+    for t in types:
+        for variant, single in ((None, False), ("single-token", True)):
+            share = usable(spots, own, t, single).mean()
+            rows.append(bench.reading("eligible", share, n=len(spots), group=f"{own}:{t}", **columns, variant=variant))
+    return rows
+
+
+def affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[Spot], states: States, columns: dict) -> list[Measured]:
+    """The second reader: states mapped to the last layer first; `disagreement` is how often the two name another best type."""
+    maps = translators(bench, ask.lens.affine, states.layers)
+    if maps is None:
+        return []
+    mapped = ((k, maps[k](hidden)) for k, hidden in layers_of(bench, ask.lens, states))
+    table = look_up(bench, replace(ask.lens, normed_end=False), "final", spots, ask.types, mapped)
+    columns = {**columns, "variant": "affine"}
+    measured = quantities(replace(ask.lens, accuracy=False), table, type, spots, ask.types, columns)
+    for t in ask.types:
+        mask = usable(spots, type, t)[:, None]
+        signs = [np.sign(x.values[t, "right"] - x.values[type, "right"]) for x in (plain, table)]
+        if t != type and mask.any():
+            values = np.where(mask, signs[0] != signs[1], np.nan).astype(float)
+            measured.append(Measured("disagreement", values, {**columns, "group": f"{type}:{t}"}, table.layers))
+    return measured
+
+
+# words inside running text -------------------------------------------------------------------------------------------
+
+
+def decode_words(ask: DecodeWords, bench: Bench) -> Result:
+    """Log p of the true next word and of its best gloss, at the position before each word that qualifies."""
+    texts, spots = [], {}
+    for words in ask.lines:
+        found = places(ask, bench, words)
+        if found:
+            spots |= {(len(texts), position): (true, glosses) for position, true, glosses in found}
+            texts.append("".join(words))
+    if not spots:
+        raise BadInput(f"{bench.task}: no word of {len(ask.lines)} lines is one token whose glosses are one token each.")
+    table, order = read_places(ask, bench, texts, spots)
+    counted = sum(len(words) for words in ask.lines)
+    columns, layers = {"position": "before-word"}, bench.chosen(ask.lens.first_layer)
+    groups = {"right": f"{ask.type}:{ask.type}", "gloss": f"{ask.type}:{ask.gloss_type}"}
+    measured = [
+        Measured(measure, change(table[kind]), {**columns, "group": group, "variant": next(iter(ask.lens.norms))}, layers)
+        for kind, group in groups.items()
+        for measure, change in (("logprob", lambda x: x), ("prob", np.exp))
+    ]
+    rows = bench.readings(measured, [text for text, _ in order], ask.lens.intervals)
+    rows.append(bench.reading("eligible", len(spots) / max(1, counted), n=counted, group=groups["gloss"], **columns))
+    return Result(tuple(rows))
+
+
+def places(ask: DecodeWords, bench: Bench, words: Sequence[str]) -> list[tuple[int, int, tuple[int, ...]]]:
+    """(position before the word, its token, its glosses' tokens) for each word of a line that is one token, glosses too.
+
+    A line whose tokens overlap in characters (bytes of one letter) is left out whole: its words cannot be told apart.
+    """
+    encoding = bench.model.encode(["".join(words)], special=ask.lens.special)[0]
+    spans = [(start, end) for start, end in encoding.offsets if end > start]
+    if any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
+        return []
+    at = {span: position for position, span in enumerate(encoding.offsets) if span[1] > span[0]}
+    found, start = [], 0
+    for word in words:
+        position = at.get((start, start + len(word)), 0)
+        glosses = [one_token(bench, g) for g in ask.glosses.get(word, ())]
+        if position > 0 and glosses and None not in glosses:
+            found.append((position - 1, encoding.ids[position], tuple(glosses)))
+        start += len(word)
+    return found
+
+
+def one_token(bench: Bench, text: str) -> int | None:
+    ids = bench.model.encode([text], special=False)[0].ids
+    return ids[0] if len(ids) == 1 else None
+
+
+def read_places(ask: DecodeWords, bench: Bench, texts: Sequence[str], spots: Mapping) -> tuple[dict[str, np.ndarray], list]:
+    """`[spot, layer]` log-probabilities of the true word and of the best gloss, batch by batch: nothing is kept but these."""
+    layers, norm = bench.chosen(ask.lens.first_layer), next(iter(ask.lens.norms.values()))
+    order, right, gloss = [], [], []
+    for batch in bench.model.stream(texts, "all", layers=list(layers), batch_tokens=bench.batch_tokens, special=ask.lens.special):
+        keys = list(zip(batch.items.tolist(), batch.positions.tolist(), strict=True))
+        rows = [i for i, key in enumerate(keys) if key in spots]
+        if not rows:
+            continue
+        ids = ragged([(spots[keys[i]][0], *spots[keys[i]][1]) for i in rows])
+        found = []
+        for k, hidden in zip(layers, batch.states[:, rows], strict=True):
+            how = "final" if ask.lens.normed_end and k == bench.depth else norm
+            found.append(word_logprobs(hidden, bench.model.head, ids, how).cpu())
+        values = torch.stack(found, 1)
+        right.append(values[:, :, 0])
+        gloss.append(values[:, :, 1:].nan_to_num(nan=-torch.inf).amax(-1))
+        order += [keys[i] for i in rows]
+    return {"right": torch.cat(right).double().numpy(), "gloss": torch.cat(gloss).double().numpy()}, order
+
+
+# the map of tokens ---------------------------------------------------------------------------------------------------
+
+
+def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, layers: Sequence[int] | None = None) -> list[dict]:
+    """For each text, its tokens and the `top` likeliest words at every layer and position, with probabilities.
+
+    `words[layer][position]` is a list of (word, probability); words are decoded as people write them.
+    """
+    layers = list(layers) if layers is not None else list(range(model.layers + 1))
+    encodings = model.encode(list(texts))
+    maps = [{"text": t, "tokens": [written(model, i) for i in e.ids], "layers": layers, "words": []} for t, e in zip(texts, encodings, strict=True)]
+    for item, entry in enumerate(maps):
+        states = torch.cat([batch.states for batch in model.stream([texts[item]], "all", layers=layers)], 1)
+        with torch.no_grad():
+            values, ids = top_k(states, model.head, top, norm)
+        for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):
+            entry["words"].append([[(written(model, i), round(p, 4)) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)])
+    return maps
+
+
+def written(model, id: int) -> str:
+    """A token as people write it; a fragment of a letter, which has no such form, as the tokenizer's own name for it."""
+    text = model.tokenizer.decode([id])
+    return text if text and "\ufffd" not in text else str(model.tokenizer.convert_ids_to_tokens(id))
