@@ -8,10 +8,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import fake_run
 import pandas as pd
 import pytest
 
+import fake_run
 from semhub.errors import BadInput, RunMismatch, SemhubError, UserError
 from semhub.runs import store
 from semhub.runs.engine import carry_out
