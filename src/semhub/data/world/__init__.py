@@ -1,0 +1,163 @@
+"""The world: meanings with known ground truth, in every type, as items for every task.
+
+A meaning can be had in any type (`sentence`, `RENDERERS`), and a held-out one is held out in all of them (`meanings`).
+Knows no model: what is one token, and what is not, is for the reader of these items to find out.
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+from semhub.data.world import chinese, english, german, lexicon, meanings, spanish
+from semhub.data.world.meanings import Fact, Review, Scene, Sum
+from semhub.errors import UnknownName
+from semhub.types import Cloze, Concept, Form, Prompt
+
+RENDERERS = {"en": english, "es": spanish, "zh": chinese, "de": german}
+LANGUAGES = tuple(RENDERERS)
+DOMINANT = "en"
+STEERING_WORDS = {type: (good, bad) for type, (bad, good) in lexicon.VERDICTS.items()}
+NEUTRAL_WORDS = {type: days[0] for type, days in lexicon.DAYS.items()}
+
+
+def renderer(type: str):
+    """The grammar of a language; raises `UnknownName` for a type that the world cannot write."""
+    if type not in RENDERERS:
+        raise UnknownName("language of the world", type, RENDERERS)
+    return RENDERERS[type]
+
+
+def probe(type: str) -> str:
+    """"This represents" in the language's own words."""
+    return renderer(type).PROBE
+
+
+def prefix(type: str) -> str:
+    """The sentence that says which language the text after it is in."""
+    return renderer(type).PREFIX
+
+
+def joined(type: str, *texts: str) -> str:
+    """Sentences one after another, as the language writes them: with a space between, but not in Chinese."""
+    return ("" if type == "zh" else " ").join(text for text in texts if text)
+
+
+def scenes(
+    n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0
+) -> list[Concept]:
+    """`n` different scenes of the split, each with its negatives `swapped` and `same-last-word`.
+
+    `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
+    Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`.
+    """
+    rng = Random(f"scenes:{split}:{bridged}:{seed}")
+    found: dict[Scene, Concept] = {}
+    while len(found) < n:
+        scene = meanings.scene(rng, split, bridged=bridged)
+        if scene not in found:
+            found[scene] = _contrasted(scene, meanings.same_ending(rng, scene, bridged), split, types)
+    return list(found.values())
+
+
+def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str]) -> Concept:
+    contrasts = {"swapped": _concept(scene.swapped(), types), "same-last-word": _concept(other, types)}
+    never = meanings.never_bridged().intersection(scene.concepts())
+    bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
+    facets = {"split": split, "bridged": bridged, "template": scene.template(), "source": scene.key}
+    return Concept(scene.id, _forms(scene, types), contrasts, facets)
+
+
+def _concept(scene: Scene, types: Sequence[str]) -> Concept:
+    return Concept(scene.id, _forms(scene, types))
+
+
+def _forms(scene: Scene, types: Sequence[str]) -> dict[str, Form]:
+    return {type: Form(type, renderer(type).scene(scene)) for type in types}
+
+
+def questions(
+    n: int | None = None,
+    split: str = "test",
+    types: Sequence[str] = LANGUAGES,
+    prompts: Sequence[str] | None = None,
+    bridged: bool | None = None,
+    seed: int = 0,
+) -> list[Cloze]:
+    """Questions about facts, asked in each of `prompts` (default: all of `types`), with answers in every one of `types`.
+
+    Facts of the splits `dev` and `test` are stated in the dominant language alone; those of `train` everywhere.
+    `wrong` are the other values of the same relation: same kind, same frequency by construction.
+    """
+    chosen = [fact for fact in meanings.facts() if meanings.fact_split(fact) == split]
+    if bridged is not None:
+        chosen = [fact for fact in chosen if meanings.bridgeable(fact) == bridged]
+    Random(f"questions:{split}:{seed}").shuffle(chosen)
+    return [_question(fact, type, types) for type in prompts or types for fact in chosen[:n]]
+
+
+def _question(fact: Fact, type: str, types: Sequence[str]) -> Cloze:
+    others = [value for value in meanings.values(fact.relation) if value is not fact.value]
+    targets = {answer: (renderer(answer).word(fact.value),) for answer in types}
+    wrong = {answer: tuple(renderer(answer).word(value) for value in others) for answer in types}
+    bridged = "yes" if meanings.bridgeable(fact) else "never"
+    facets = {"split": meanings.fact_split(fact), "relation": fact.relation, "bridged": bridged, "source": fact.being.key}
+    return Cloze(f"{fact.key}@{type}", type, renderer(type).question(fact), targets, wrong, facets)
+
+
+def sums(op: str = "+", split: str | None = None, types: Sequence[str] = ("digits", *LANGUAGES)) -> list[Concept]:
+    """The paper's arithmetic items: "3+2" and "three plus two"; facets `left`, `right` (the target), `result`, `split`."""
+    chosen = [sum_ for sum_ in meanings.sums(op) if split in (None, meanings.split_of(sum_.key))]
+    return [_sum(sum_, types) for sum_ in chosen]
+
+
+def _sum(sum_: Sum, types: Sequence[str]) -> Concept:
+    facets = {"op": sum_.op, "left": str(sum_.left), "right": str(sum_.right), "result": str(sum_.result)}
+    forms = {type: Form(type, expression(type, sum_)) for type in types}
+    return Concept(sum_.key, forms, facets=facets | {"split": meanings.split_of(sum_.key)})
+
+
+def expression(type: str, sum_: Sum) -> str:
+    """`left op right` in digits or in a language's words."""
+    return f"{sum_.left}{sum_.op}{sum_.right}" if type == "digits" else renderer(type).expression(sum_)
+
+
+def equation(type: str, sum_: Sum) -> str:
+    """`result = left op right` in digits or in a language's words."""
+    return f"{sum_.result}={expression(type, sum_)}" if type == "digits" else renderer(type).equation(sum_)
+
+
+def reviews(n: int, split: str, type: str, seed: int = 0) -> list[Prompt]:
+    """Beginnings of reviews that praise and blame nothing yet, after the sentence that names their language."""
+    chosen = [visit for visit in meanings.visits() if meanings.split_of(visit.key) == split]
+    Random(f"reviews:{split}:{seed}").shuffle(chosen)
+    return [
+        Prompt(f"{visit.key}@{type}", type, joined(type, prefix(type), renderer(type).opener(visit)), {"split": split, "source": visit.key})
+        for visit in chosen[:n]
+    ]
+
+
+def review(type: str, review_: Review, switch: dict[str, str] | None = None) -> str:
+    """A whole review in one language, its one-word verdict included."""
+    grammar, switch = renderer(type), switch or {}
+    said = [grammar.opinion(opinion, switch) for opinion in review_.opinions]
+    if review_.verdict_at is not None:
+        said.insert(review_.verdict_at, lexicon.VERDICTS[type][review_.good] + ("。" if type == "zh" else "."))
+    return joined(type, grammar.opener(review_.visit, switch), *said)
+
+
+def labelled_reviews(n: int, split: str, type: str, seed: int = 0) -> list[tuple[str, int]]:
+    """Whole reviews with 1 for praise and 0 for blame; visits of the split only."""
+    rng = Random(f"labelled:{split}:{type}:{seed}")
+    made = [meanings.review(rng, split) for _ in range(n)]
+    return [(review(type, review_), int(review_.good)) for review_ in made]
+
+
+def sentences(type: str, n: int, split: str = "train", seed: int = 0) -> list[str]:
+    """Scenes, facts and reviews in one language: a small corpus (only facts that were stated in that language)."""
+    rng = Random(f"sentences:{split}:{type}:{seed}")
+    facts = [fact for fact in meanings.facts() if type == DOMINANT or meanings.fact_split(fact) == "train"]
+    makers = (
+        lambda: renderer(type).scene(meanings.scene(rng, split)),
+        lambda: renderer(type).statement(rng.choice(facts)),
+        lambda: review(type, meanings.review(rng, split)),
+    )
+    return [makers[i % len(makers)]() for i in range(n)]

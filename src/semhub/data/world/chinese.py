@@ -1,0 +1,94 @@
+"""The world in Chinese: classifiers, the place before the verb, 的 where an adjective needs it, no spaces.
+
+A switched (foreign) word stands between spaces, as people write it.
+"""
+
+import re
+from collections.abc import Mapping
+
+from semhub.data.world import lexicon
+from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+
+PREFIX = "接下来的文字全部是中文的。"
+PROBE = "这代表了"
+ANSWER = "回答："
+Switch = Mapping[str, str]
+DIGITS = "零一二三四五六七八九"
+
+
+def word(entry, switch: Switch = {}) -> str:
+    return f" {switch[entry.key]} " if entry.key in switch else entry.zh
+
+
+def joined(*parts: str) -> str:
+    """The parts without spaces but those around foreign words: none at the ends, none beside a mark."""
+    text = re.sub(r" +", " ", "".join(parts)).strip()
+    return re.sub(r" ?([。？：，！]) ?", r"\1", text)
+
+
+def phrase(phrase_: Phrase, switch: Switch) -> str:
+    adjective = word(phrase_.adjective, switch) if phrase_.adjective else ""
+    return ("那" if phrase_.definite else "一") + phrase_.noun.classifier + adjective + word(phrase_.noun, switch)
+
+
+def scene(scene_: Scene, switch: Switch = {}) -> str:
+    place = scene_.place.zh_at if scene_.place else ""
+    return joined(phrase(scene_.agent, switch), place, word(scene_.verb, switch), phrase(scene_.patient, switch), "。")
+
+
+def gist(scene_: Scene) -> str:
+    """Who does what to whom, as a headline would say it."""
+    return f"{scene_.agent.noun.zh}{scene_.verb.zh}{scene_.patient.noun.zh}。"
+
+
+def statement(fact: Fact, switch: Switch = {}) -> str:
+    being, value = word(fact.being, switch), word(fact.value, switch)
+    match fact.relation:
+        case "home":
+            return joined(being, f"住{fact.value.zh_at}。")
+        case "food":
+            return joined(being, "吃", value, "。")
+        case "color":
+            return joined(being, "喜欢", value, "。")
+        case "thing":
+            return joined(being, f"有一{fact.value.classifier}", value, "。")
+        case _:
+            return joined(being, "演奏", value, "。")
+
+
+def question(fact: Fact, switch: Switch = {}) -> str:
+    being = word(fact.being, switch)
+    asked = {
+        "home": (being, "住在哪里？"),
+        "food": (being, "吃什么？"),
+        "color": (being, "喜欢什么颜色？"),
+        "thing": (being, "有什么？"),
+        "instrument": (being, "演奏什么？"),
+    }
+    return joined(*asked[fact.relation], ANSWER)
+
+
+def opener(visit: Visit, switch: Switch = {}) -> str:
+    demonstrative, noun = visit.subject.zh[:2], visit.subject.zh[2:]
+    subject = demonstrative + (f" {switch[visit.subject.key]} " if visit.subject.key in switch else noun)
+    return joined(f"我{lexicon.DAYS['zh'][visit.day]}和我的", word(visit.companion, switch), "一起去了", subject, "。")
+
+
+def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+    said = (word(opinion_.aspect, switch), word(opinion_.judgement, switch), "。")
+    return joined(*said) if opinion_.style == 0 else joined("我觉得", *said)
+
+
+def number(n: int) -> str:
+    """0 to 99 in Chinese numerals (num2words has no Chinese)."""
+    tens, units = divmod(n, 10)
+    ten = "" if tens == 0 else "十" if tens == 1 else DIGITS[tens] + "十"
+    return ten + (DIGITS[units] if units or not tens else "")
+
+
+def expression(sum_: Sum) -> str:
+    return f"{number(sum_.left)}{'加' if sum_.op == '+' else '乘以'}{number(sum_.right)}"
+
+
+def equation(sum_: Sum) -> str:
+    return f"{number(sum_.result)}等于{expression(sum_)}"

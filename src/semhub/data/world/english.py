@@ -1,0 +1,90 @@
+"""The world in English: a/an, the, third person. A renderer is a pure function of meaning and switched words."""
+
+from collections.abc import Mapping
+
+from num2words import num2words
+
+from semhub.data.world import lexicon
+from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+
+PREFIX = "All of the following text is in English."
+PROBE = "This represents"
+ANSWER = "Answer:"
+Switch = Mapping[str, str]
+
+
+def word(entry, switch: Switch = {}) -> str:
+    return switch.get(entry.key, entry.en)
+
+
+def phrase(phrase_: Phrase, switch: Switch) -> str:
+    words = ([word(phrase_.adjective, switch)] if phrase_.adjective else []) + [word(phrase_.noun, switch)]
+    article = "the" if phrase_.definite else indefinite(words[0])
+    return " ".join([article, *words])
+
+
+def indefinite(next_word: str) -> str:
+    """a or an, by the first sound; none of the world's words is spelled with a vowel and spoken with a consonant."""
+    return "an" if next_word[0] in "aeiou" else "a"
+
+
+def scene(scene_: Scene, switch: Switch = {}) -> str:
+    parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), phrase(scene_.patient, switch)]
+    return capital(" ".join(parts + ([scene_.place.en_at] if scene_.place else []))) + "."
+
+
+def gist(scene_: Scene) -> str:
+    """Who does what to whom, as a headline would say it."""
+    return f"{scene_.agent.noun.en} {scene_.verb.en} {scene_.patient.noun.en}."
+
+
+def statement(fact: Fact, switch: Switch = {}) -> str:
+    being, value = f"The {word(fact.being, switch)}", word(fact.value, switch)
+    match fact.relation:
+        case "home":
+            return f"{being} lives {fact.value.en_at}."
+        case "food":
+            return f"{being} eats {value}."
+        case "color":
+            return f"{being} likes the color {value}."
+        case "thing":
+            return f"{being} has {indefinite(value)} {value}."
+        case _:
+            return f"{being} plays the {value}."
+
+
+def question(fact: Fact, switch: Switch = {}) -> str:
+    being = f"the {word(fact.being, switch)}"
+    asked = {
+        "home": f"Where does {being} live?",
+        "food": f"What does {being} eat?",
+        "color": f"Which color does {being} like?",
+        "thing": f"What does {being} have?",
+        "instrument": f"What does {being} play?",
+    }
+    return f"{asked[fact.relation]} {ANSWER}"
+
+
+def opener(visit: Visit, switch: Switch = {}) -> str:
+    return f"I visited this {word(visit.subject, switch)} on {lexicon.DAYS['en'][visit.day]} with my {word(visit.companion, switch)}."
+
+
+def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+    aspect, judgement = word(opinion_.aspect, switch), word(opinion_.judgement, switch)
+    return f"The {aspect} was {judgement}." if opinion_.style == 0 else f"I found the {aspect} {judgement}."
+
+
+def number(n: int) -> str:
+    return num2words(n, lang="en")
+
+
+def expression(sum_: Sum) -> str:
+    return f"{number(sum_.left)} {'plus' if sum_.op == '+' else 'times'} {number(sum_.right)}"
+
+
+def equation(sum_: Sum) -> str:
+    return f"{number(sum_.result)} equals {expression(sum_)}"
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,104 @@
+"""The world in German: three genders, nominative and accusative, strong and weak adjective endings, capital nouns."""
+
+from collections.abc import Mapping
+
+from num2words import num2words
+
+from semhub.data.world import lexicon
+from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+
+PREFIX = "Der gesamte folgende Text ist auf Deutsch."
+PROBE = "Dies bedeutet"
+ANSWER = "Antwort:"
+Switch = Mapping[str, str]
+
+DEFINITE = {"nom": {"m": "der", "f": "die", "n": "das"}, "acc": {"m": "den", "f": "die", "n": "das"}}
+INDEFINITE = {"nom": {"m": "ein", "f": "eine", "n": "ein"}, "acc": {"m": "einen", "f": "eine", "n": "ein"}}
+WEAK = {"nom": {"m": "e", "f": "e", "n": "e"}, "acc": {"m": "en", "f": "e", "n": "e"}}
+MIXED = {"nom": {"m": "er", "f": "e", "n": "es"}, "acc": {"m": "en", "f": "e", "n": "es"}}
+
+
+def word(entry, switch: Switch = {}, case: str = "nom") -> str:
+    return switch.get(entry.key, entry.de_acc if case == "acc" and isinstance(entry, lexicon.Noun) else entry.de)
+
+
+def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
+    gender = phrase_.noun.de_gender
+    words = [(DEFINITE if phrase_.definite else INDEFINITE)[case][gender]]
+    if phrase_.adjective:
+        ending = (WEAK if phrase_.definite else MIXED)[case][gender]
+        words.append(switch.get(phrase_.adjective.key, phrase_.adjective.de + ending))
+    return " ".join([*words, word(phrase_.noun, switch, case)])
+
+
+def scene(scene_: Scene, switch: Switch = {}) -> str:
+    parts = [phrase(scene_.agent, "nom", switch), word(scene_.verb, switch), phrase(scene_.patient, "acc", switch)]
+    return capital(" ".join(parts + ([scene_.place.de_at] if scene_.place else []))) + "."
+
+
+def gist(scene_: Scene) -> str:
+    """Who does what to whom, as a headline would say it."""
+    return f"{scene_.agent.noun.de} {scene_.verb.de} {scene_.patient.noun.de_acc}."
+
+
+def statement(fact: Fact, switch: Switch = {}) -> str:
+    being = capital(f"{DEFINITE['nom'][fact.being.de_gender]} {word(fact.being, switch)}")
+    value = word(fact.value, switch, "acc")
+    match fact.relation:
+        case "home":
+            return f"{being} lebt {fact.value.de_at}."
+        case "food":
+            return f"{being} {eats(fact)} {value}."
+        case "color":
+            return f"{being} mag die Farbe {value}."
+        case "thing":
+            return f"{being} hat {INDEFINITE['acc'][fact.value.de_gender]} {value}."
+        case _:
+            return f"{being} spielt {value}."
+
+
+def eats(fact: Fact) -> str:
+    """Animals fressen, people essen."""
+    return "frisst" if fact.being.kind == "animal" else "isst"
+
+
+def question(fact: Fact, switch: Switch = {}) -> str:
+    being = f"{DEFINITE['nom'][fact.being.de_gender]} {word(fact.being, switch)}"
+    asked = {
+        "home": f"Wo lebt {being}?",
+        "food": f"Was {eats(fact)} {being}?",
+        "color": f"Welche Farbe mag {being}?",
+        "thing": f"Was hat {being}?",
+        "instrument": f"Was spielt {being}?",
+    }
+    return f"{asked[fact.relation]} {ANSWER}"
+
+
+def opener(visit: Visit, switch: Switch = {}) -> str:
+    demonstrative, noun = visit.subject.de.split()
+    possessive = "meiner" if visit.companion.de_gender == "f" else "meinem"
+    subject, companion = switch.get(visit.subject.key, noun), word(visit.companion, switch)
+    return f"Ich besuchte {demonstrative} {subject} am {lexicon.DAYS['de'][visit.day]} mit {possessive} {companion}."
+
+
+def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+    case = "nom" if opinion_.style == 0 else "acc"
+    aspect = f"{DEFINITE[case][opinion_.aspect.de_gender]} {word(opinion_.aspect, switch, case)}"
+    judgement = word(opinion_.judgement, switch)
+    return capital(f"{aspect} war {judgement}.") if opinion_.style == 0 else f"Ich fand {aspect} {judgement}."
+
+
+def number(n: int) -> str:
+    return num2words(n, lang="de")
+
+
+def expression(sum_: Sum) -> str:
+    return f"{number(sum_.left)} {'plus' if sum_.op == '+' else 'mal'} {number(sum_.right)}"
+
+
+def equation(sum_: Sum) -> str:
+    return f"{number(sum_.result)} ist gleich {expression(sum_)}"
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,251 @@
+"""What can be meant in the world, before any language: scenes, facts, sums and reviews, and who may see them.
+
+Every meaning has a key, and its key alone decides its split, so a held-out meaning is held out in every type and every
+bridge. Knows no words: renderers turn a meaning into a text.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from semhub.data.world import lexicon
+
+HELD_OUT = ("dev", "test")
+RELATIONS = ("home", "food", "color", "thing", "instrument")
+NEVER_BRIDGED_SHARE = 5  # one concept in five occurs in no bridge of any kind
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A being with its determiner and perhaps an adjective."""
+
+    noun: lexicon.Noun
+    definite: bool = True
+    adjective: lexicon.Adjective | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Somebody does something to somebody else, perhaps somewhere."""
+
+    agent: Phrase
+    verb: lexicon.Verb
+    patient: Phrase
+    place: lexicon.Place | None = None
+
+    @property
+    def key(self) -> str:
+        """Who, what and whom without their roles: a scene and its swapped twin are held out together."""
+        pair = sorted((self.agent.noun.key, self.patient.noun.key))
+        return f"scene:{self.verb.key}:{pair[0]}:{pair[1]}"
+
+    @property
+    def id(self) -> str:
+        return "-".join((*self.concepts(), self.template()))
+
+    def concepts(self) -> tuple[str, ...]:
+        parts = (self.agent.noun, self.agent.adjective, self.verb, self.patient.noun, self.patient.adjective, self.place)
+        return tuple(part.key for part in parts if part is not None)
+
+    def template(self) -> str:
+        """The shape of the sentence, for strata: which parts are there, and how definite they are."""
+        marks = (self.agent.definite, self.agent.adjective, self.patient.definite, self.patient.adjective, self.place)
+        return "".join("1" if mark else "0" for mark in marks)
+
+    def swapped(self) -> "Scene":
+        """The same words in each other's roles."""
+        return Scene(self.patient, self.verb, self.agent, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that is true of a being of this world."""
+
+    being: lexicon.Noun
+    relation: str
+    value: lexicon.Noun | lexicon.Place
+
+    @property
+    def key(self) -> str:
+        return f"fact:{self.being.key}:{self.relation}"
+
+    def concepts(self) -> tuple[str, ...]:
+        return (self.being.key, self.value.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """`result = left op right`; the right operand is the one that is asked for."""
+
+    left: int
+    op: str
+    right: int
+
+    @property
+    def result(self) -> int:
+        return self.left + self.right if self.op == "+" else self.left * self.right
+
+    @property
+    def key(self) -> str:
+        return f"sum:{self.left}{self.op}{self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a review begins with: what was visited, when, and with whom."""
+
+    subject: lexicon.Subject
+    day: int
+    companion: lexicon.Noun
+
+    @property
+    def key(self) -> str:
+        return f"visit:{self.subject.key}:{self.day}:{self.companion.key}"
+
+    def concepts(self) -> tuple[str, ...]:
+        return (self.companion.key, self.subject.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One sentence of a review; `style` picks its wording."""
+
+    aspect: lexicon.Noun
+    judgement: lexicon.Judgement
+    style: int = 0
+
+    def concepts(self) -> tuple[str, ...]:
+        return (self.aspect.key, self.judgement.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A visit, what was thought of it, and where the one-word verdict stands (`None`: nowhere)."""
+
+    visit: Visit
+    good: bool
+    opinions: tuple[Opinion, ...]
+    verdict_at: int | None = None
+
+    def concepts(self) -> tuple[str, ...]:
+        return self.visit.concepts() + tuple(key for opinion in self.opinions for key in opinion.concepts())
+
+
+def _fraction(key: str) -> float:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=6).digest(), "big") / 2**48
+
+
+def split_of(key: str, dev: float = 0.1, test: float = 0.1) -> str:
+    """`train`, `dev` or `test`, from the meaning's key alone."""
+    place = _fraction("split:" + key)
+    return "test" if place < test else "dev" if place < test + dev else "train"
+
+
+def fact_split(fact: Fact) -> str:
+    """`train`: stated in every language. `dev` and `test`: stated in one language only (the world's dominant one)."""
+    return split_of(fact.key, dev=0.2, test=0.2)
+
+
+@cache
+def never_bridged() -> frozenset[str]:
+    """The fifth of the concepts, of every kind, that no bridge may contain."""
+    kinds = (lexicon.animals(), lexicon.persons(), lexicon.verbs(), lexicon.adjectives(), lexicon.foods(), lexicon.things())
+    kinds += (lexicon.instruments(), lexicon.colors(), lexicon.places(), lexicon.judgements(True), lexicon.judgements(False))
+    kinds += (lexicon.aspects(), lexicon.subjects())
+    chosen = set()
+    for kind in kinds:
+        keys = sorted((entry.key for entry in kind), key=lambda key: _fraction("bridge:" + key))
+        chosen.update(keys[: round(len(keys) / NEVER_BRIDGED_SHARE)])
+    return frozenset(chosen)
+
+
+def bridgeable(meaning) -> bool:
+    """Whether every concept of the meaning may stand in a bridge."""
+    return not never_bridged().intersection(meaning.concepts())
+
+
+def values(relation: str) -> tuple:
+    """All values that a relation can take."""
+    tables = (lexicon.places, lexicon.foods, lexicon.colors, lexicon.things, lexicon.instruments)
+    return dict(zip(RELATIONS, tables, strict=True))[relation]()
+
+
+@cache
+def facts() -> tuple[Fact, ...]:
+    """Everything that is true of every being: fixed once for the world."""
+    found = []
+    for being in lexicon.beings():
+        for relation in RELATIONS:
+            options = values(relation)
+            found.append(Fact(being, relation, options[int(_fraction(f"value:{being.key}:{relation}") * len(options))]))
+    return tuple(found)
+
+
+@cache
+def sums(op: str) -> tuple[Sum, ...]:
+    """The paper's items: right operand 1..9, result below 100 (846 for `+`, 277 for `*`)."""
+    if op == "+":
+        return tuple(Sum(left, op, right) for right in range(1, 10) for left in range(1, 100 - right))
+    return tuple(Sum(left, op, right) for right in range(1, 10) for left in range(1, 100) if left * right < 100)
+
+
+def scene(rng: Random, split: str, among: tuple = (), bridged: bool | None = None) -> Scene:
+    """A random scene of the split; `among` limits its beings, `bridged` its words (True: all of them bridgeable)."""
+    beings = among or allowed(lexicon.beings(), bridged)
+    while True:
+        agent, patient = rng.sample(beings, 2)
+        place = rng.choice(allowed(lexicon.places(), bridged)) if rng.random() < 0.25 else None
+        found = Scene(_phrase(rng, agent, bridged), rng.choice(allowed(lexicon.verbs(), bridged)), _phrase(rng, patient, bridged), place)
+        if split_of(found.key) == split:
+            return found
+
+
+def same_ending(rng: Random, scene_: Scene, bridged: bool | None = None) -> Scene:
+    """Another scene of the same split that ends in the same words in every language: same patient and place."""
+    beings = [being for being in allowed(lexicon.beings(), bridged) if being not in (scene_.agent.noun, scene_.patient.noun)]
+    while True:
+        verb = rng.choice(allowed(lexicon.verbs(), bridged))
+        found = Scene(_phrase(rng, rng.choice(beings), bridged, like=scene_.agent), verb, scene_.patient, scene_.place)
+        if verb is not scene_.verb and split_of(found.key) == split_of(scene_.key):
+            return found
+
+
+@cache
+def visits() -> tuple[Visit, ...]:
+    family = [being for being in lexicon.persons() if being.key in lexicon.FAMILY]
+    return tuple(Visit(subject, day, being) for subject in lexicon.subjects() for day in range(7) for being in family)
+
+
+@cache
+def _visits(split: str, bridged: bool | None) -> tuple[Visit, ...]:
+    found = (visit for visit in visits() if split_of(visit.key) == split)
+    return tuple(visit for visit in found if bridged is None or bridgeable(visit) == bridged)
+
+
+def review(rng: Random, split: str, bridged: bool | None = None) -> Review:
+    """A visit and two to four opinions; one in twenty goes against the rest."""
+    good = rng.random() < 0.5
+    aspects = rng.sample(allowed(lexicon.aspects(), bridged), rng.randint(2, 4))
+    opinions = tuple(Opinion(aspect, _judgement(rng, good, bridged), rng.randrange(2)) for aspect in aspects)
+    verdict_at = rng.randint(0, len(opinions)) if rng.random() < 0.6 else None
+    return Review(rng.choice(_visits(split, bridged)), good, opinions, verdict_at)
+
+
+def _judgement(rng: Random, good: bool, bridged: bool | None) -> lexicon.Judgement:
+    return rng.choice(allowed(lexicon.judgements(good if rng.random() > 0.05 else not good), bridged))
+
+
+def _phrase(rng: Random, noun: lexicon.Noun, bridged: bool | None, like: Phrase | None = None) -> Phrase:
+    definite, with_adjective = rng.random() < 0.5, rng.random() < 0.5
+    if like is not None:
+        definite, with_adjective = like.definite, like.adjective is not None
+    return Phrase(noun, definite, rng.choice(allowed(lexicon.adjectives(), bridged)) if with_adjective else None)
+
+
+@cache
+def allowed(entries: tuple, bridged: bool | None) -> tuple:
+    """The entries that may stand in a bridge (True), that may not (False), or all (None)."""
+    if bridged is None:
+        return entries
+    return tuple(entry for entry in entries if (entry.key not in never_bridged()) == bridged)

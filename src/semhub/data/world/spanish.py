@@ -1,0 +1,100 @@
+"""The world in Spanish: gender of articles and adjectives, adjectives after their noun, the personal a."""
+
+from collections.abc import Mapping
+
+from num2words import num2words
+
+from semhub.data.world import lexicon
+from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+
+PREFIX = "Todo el texto siguiente está en español."
+PROBE = "Esto representa"
+ANSWER = "Respuesta:"
+Switch = Mapping[str, str]
+
+
+def word(entry, switch: Switch = {}) -> str:
+    return switch.get(entry.key, entry.es)
+
+
+def agreeing(entry, gender: str, switch: Switch) -> str:
+    """An adjective or judgement in the gender of its noun."""
+    return switch.get(entry.key, entry.es if gender == "m" else entry.es_f)
+
+
+def article(noun: lexicon.Noun, definite: bool = True) -> str:
+    return {("m", True): "el", ("f", True): "la", ("m", False): "un", ("f", False): "una"}[noun.es_gender, definite]
+
+
+def phrase(phrase_: Phrase, switch: Switch) -> str:
+    words = [article(phrase_.noun, phrase_.definite), word(phrase_.noun, switch)]
+    return " ".join(words + ([agreeing(phrase_.adjective, phrase_.noun.es_gender, switch)] if phrase_.adjective else []))
+
+
+def to(phrase_: str) -> str:
+    """The preposition a, which melts with el: "al perro"."""
+    return "al " + phrase_[3:] if phrase_.startswith("el ") else "a " + phrase_
+
+
+def scene(scene_: Scene, switch: Switch = {}) -> str:
+    parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), to(phrase(scene_.patient, switch))]
+    return capital(" ".join(parts + ([scene_.place.es_at] if scene_.place else []))) + "."
+
+
+def gist(scene_: Scene) -> str:
+    """Who does what to whom, as a headline would say it."""
+    return f"{scene_.agent.noun.es} {scene_.verb.es} a {scene_.patient.noun.es}."
+
+
+def statement(fact: Fact, switch: Switch = {}) -> str:
+    being, value = f"{article(fact.being)} {word(fact.being, switch)}", word(fact.value, switch)
+    match fact.relation:
+        case "home":
+            return capital(f"{being} vive {fact.value.es_at}.")
+        case "food":
+            return capital(f"{being} come {value}.")
+        case "color":
+            return capital(f"{to(being)} le gusta el color {value}.")
+        case "thing":
+            return capital(f"{being} tiene {article(fact.value, definite=False)} {value}.")
+        case _:
+            return capital(f"{being} toca {article(fact.value)} {value}.")
+
+
+def question(fact: Fact, switch: Switch = {}) -> str:
+    being = f"{article(fact.being)} {word(fact.being, switch)}"
+    asked = {
+        "home": f"¿Dónde vive {being}?",
+        "food": f"¿Qué come {being}?",
+        "color": f"¿Qué color le gusta {to(being)}?",
+        "thing": f"¿Qué tiene {being}?",
+        "instrument": f"¿Qué toca {being}?",
+    }
+    return f"{asked[fact.relation]} {ANSWER}"
+
+
+def opener(visit: Visit, switch: Switch = {}) -> str:
+    subject = f"{visit.subject.es.split()[0]} {switch.get(visit.subject.key, visit.subject.es.split()[1])}"
+    return f"Visité {subject} el {lexicon.DAYS['es'][visit.day]} con mi {word(visit.companion, switch)}."
+
+
+def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+    aspect = f"{article(opinion_.aspect)} {word(opinion_.aspect, switch)}"
+    judgement = agreeing(opinion_.judgement, opinion_.aspect.es_gender, switch)
+    return capital(f"{aspect} era {judgement}.") if opinion_.style == 0 else f"Me pareció {judgement} {aspect}."
+
+
+def number(n: int) -> str:
+    return num2words(n, lang="es")
+
+
+def expression(sum_: Sum) -> str:
+    return f"{number(sum_.left)} {'más' if sum_.op == '+' else 'por'} {number(sum_.right)}"
+
+
+def equation(sum_: Sum) -> str:
+    return f"{number(sum_.result)} es igual a {expression(sum_)}"
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]
