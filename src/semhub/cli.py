@@ -177,20 +177,19 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         code = _refuse(str(error))
     except OSError as error:
-        if error.errno == errno.EPIPE:  # the reader of our output has left
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         code = _refuse(f"{error.strerror}: {error.filename or 'while writing'}.")
-    except (KeyboardInterrupt, typer.Abort):
-        print("semhub: stopped; the same command goes on where it stopped.", file=sys.stderr)
-        code = 130
     except Exception as error:
         if not isinstance(error, ClickException):
             raise
         code = _refuse(error.format_message())
+    if code == INTERRUPTED:
+        print("semhub: stopped; the same command goes on where it stopped.", file=sys.stderr)
     sys.exit(code or 0)
+
+
+INTERRUPTED = 130
 
 
 # Typer carries click inside itself and names only the leaves of its error tree.

@@ -158,7 +158,12 @@ def show_lens(table, json_wanted: bool) -> None:
         print_json(table.as_dict())
         return
     rows = [
-        (layer, *(" ".join(f"{word.strip() or word!r} {p:.2f}" for word, p in cell) for cell in words))
+        (layer, *(" ".join(f"{_word(word)} {p:.2f}" for word, p in cell) for cell in words))
         for layer, words in reversed(list(zip(table.layers, table.words, strict=True)))
     ]
-    print_table(("layer", *(token.strip() or repr(token) for token in table.tokens)), rows, caption=f"{table.model}, norm {table.norm}")
+    print_table(("layer", *map(_word, table.tokens)), rows, caption=f"{table.model}, norm {table.norm}")
+
+
+def _word(token: str) -> str:
+    """A token without the space before it; one that is nothing else is named."""
+    return token.strip() or repr(token)
