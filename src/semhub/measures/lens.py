@@ -17,6 +17,8 @@ from semhub.errors import BadInput, UnknownName
 Norm = Literal["final", "none"]
 ROWS = 1024  # rows of states per product
 TILE = 8192  # words of the vocabulary per product: 1024 x 8192 float32 are 32 MiB
+LOWEST = torch.finfo(torch.float32).min  # stands for -inf where a whole tile is masked, so that no inf - inf arises
+PAIRS = 16  # rows whose word pairs are looked up together: the product holds 16 x 32 logits at most
 
 
 class Head(Protocol):
@@ -69,9 +71,9 @@ def contrast(states: Tensor, head: Head, id_a: int | Tensor, id_b: int | Tensor,
 
     The log-odds of two words need no normaliser, so the vocabulary is never read. Raises as `word_logprobs`.
     """
-    rows = states.shape[-2]
-    pair = torch.stack([torch.as_tensor(i, device=states.device).expand(rows) for i in (id_a, id_b)], -1)
-    logits = _by_chunk(states, _word_ids(states, pair, head), norm, head, lambda h, own: _logits_of(h, own, head), 16)
+    pair = torch.stack([torch.as_tensor(i, device=states.device).expand(states.shape[-2]) for i in (id_a, id_b)], -1)
+    rows = PAIRS if any(torch.is_tensor(i) and i.dim() for i in (id_a, id_b)) else ROWS
+    logits = _by_chunk(states, _word_ids(states, pair, head), norm, head, lambda h, own: _logits_of(h, own, head), rows)
     return logits[..., 0] - logits[..., 1]
 
 
@@ -85,6 +87,7 @@ def norm_matched(states: Tensor, generator: torch.Generator) -> Tensor:
     return noise * (lengths / torch.linalg.vector_norm(noise, dim=-1, keepdim=True))
 
 
+@torch.no_grad()  # else every tile would live on in the graph of the head's weights
 def _by_chunk(states: Tensor, ids: Tensor | None, norm: Norm, head: Head, read, rows: int = ROWS) -> Tensor:
     """Walk `states: [..., row, dim]` in chunks of rows and join what `read(normed [row, dim], ids [row, k])` returns."""
     if norm not in ("final", "none"):
@@ -101,8 +104,10 @@ def _by_chunk(states: Tensor, ids: Tensor | None, norm: Norm, head: Head, read, 
     return joined.reshape(*states.shape[:-1], *joined.shape[1:])
 
 
-def _tiles(normed: Tensor, head: Head, tile: int) -> Iterator[tuple[int, Tensor]]:
-    for start in range(0, head.vocab, tile):
+def _tiles(normed: Tensor, head: Head, tile: int, only: Tensor | None = None) -> Iterator[tuple[int, Tensor]]:
+    """First id and logits `[row, tile]` of each tile of the vocabulary, or of those alone that hold the ids `only`."""
+    starts = range(0, head.vocab, tile) if only is None else (only[only >= 0] // tile * tile).unique().tolist()
+    for start in starts:
         yield start, head.logits(normed, slice(start, min(start + tile, head.vocab))).float()
 
 
@@ -117,7 +122,7 @@ def _logprobs_of(normed: Tensor, ids: Tensor, head: Head, tile: int) -> Tensor:
 
 def _ranks_of(normed: Tensor, ids: Tensor, head: Head, tile: int) -> Tensor:
     own = torch.full(ids.shape, torch.nan, device=normed.device)
-    for start, values in _tiles(normed, head, tile):
+    for start, values in _tiles(normed, head, tile, ids):
         _take(own, values, ids - start)
     above = torch.zeros_like(ids)
     for _, values in _tiles(normed, head, tile):
@@ -143,7 +148,7 @@ def _mass_of(normed: Tensor, table: Tensor, head: Head, tile: int) -> Tensor:
     high = torch.full((len(normed), 1), -torch.inf, device=normed.device)
     total, mass = torch.zeros_like(high), torch.zeros(len(normed), table.shape[1], device=normed.device)
     for start, values in _tiles(normed, head, tile):
-        higher = torch.maximum(high, values.amax(-1, keepdim=True))
+        higher = torch.maximum(high, values.amax(-1, keepdim=True)).clamp(min=LOWEST)
         shrink, weights = (high - higher).exp(), (values - higher).exp()
         total = total * shrink + weights.sum(-1, keepdim=True)
         mass = mass * shrink + weights @ table[start : start + values.shape[1]]

@@ -16,6 +16,7 @@ from semhub.errors import BadInput
 
 CHUNK = 1 << 18  # numbers converted to float64 at a time: two such pieces stay in a core's cache
 CONSTANT = 1e-6  # spread over length below which float32 states count as constant
+TIE = 1e-12  # a lead in cosine no larger than what float64 sums round off
 
 
 def adjusted_cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -57,11 +58,11 @@ def centre(x: Tensor) -> Tensor:
     A layer that is constant up to rounding (every sentence ends in the same token, seen at layer 0) becomes exactly
     zero, so that the direction of rounding errors is never read; the measures here count such a layer's cosines as 0.
     """
-    out = torch.empty_like(x)
+    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     for old, new in zip(x.reshape(-1, *x.shape[-2:]), out.view(-1, *x.shape[-2:]), strict=True):
-        mean = sum(piece.double().sum(0) for piece in _pieces(old)) / len(old)
-        for before, after in zip(_pieces(old), _pieces(new), strict=True):
-            after.copy_(before.double() - mean)
+        mean = sum(piece.sum(0) for _, piece in _pieces(old)) / len(old)
+        for rows, piece in _pieces(old):
+            new[rows] = piece - mean
         if torch.linalg.vector_norm(new) <= CONSTANT * torch.linalg.vector_norm(old):
             new.zero_()
     return out
@@ -70,8 +71,8 @@ def centre(x: Tensor) -> Tensor:
 def precision_at_1(a: Tensor, b: Tensor, block: int = 1024) -> tuple[Tensor, Tensor]:
     """`a, b: [..., item, dim]` -> two `[..., item]` of 1.0 and 0.0: is the translation the nearest of all n, a to b and b to a?
 
-    A hit needs a cosine strictly above that of *every* other item, so a tie is a miss. Leads under 1e-12, which is the
-    rounding of float64 sums, count as ties. Memory is `block * block`. Raises BadInput as `adjusted_cosine`.
+    A hit needs a cosine strictly above that of *every* other item, so a tie is a miss. Leads up to TIE, the rounding of
+    float64 sums, count as ties. Memory is `block * block`. Raises BadInput as `adjusted_cosine`.
     """
     hits = [_nearest(*pair, block) for pair in _layers(a, b)]
     forth, back = (torch.stack(side).reshape(a.shape[:-1]) for side in zip(*hits, strict=True))
@@ -137,21 +138,23 @@ class _Moments:
 
 
 def _moments(a: Tensor, b: Tensor) -> _Moments:
-    inverse_a, inverse_b = _inverse_lengths(a), _inverse_lengths(b)
+    length_a, length_b, paired = (torch.empty(len(a), dtype=torch.float64, device=a.device) for _ in range(3))
     sum_a, sum_b = (torch.zeros(a.shape[-1], dtype=torch.float64, device=a.device) for _ in range(2))
-    paired = torch.empty_like(inverse_a)
-    for rows, x, y in _unit_pieces(a, b, inverse_a, inverse_b):
-        sum_a += x.sum(0)
-        sum_b += y.sum(0)
-        paired[rows] = (x * y).sum(-1)
-    return _Moments(inverse_a, inverse_b, sum_a, sum_b, paired)
+    for rows, x, y in _pieces(a, b):
+        length_a[rows], length_b[rows] = torch.linalg.vector_norm(x, dim=-1), torch.linalg.vector_norm(y, dim=-1)
+        over_a, over_b = _inverse(length_a[rows]), _inverse(length_b[rows])
+        sum_a += over_a @ x
+        sum_b += over_b @ y
+        paired[rows] = torch.linalg.vecdot(x, y) * over_a * over_b
+    return _Moments(_inverse(_sound(length_a)), _inverse(_sound(length_b)), sum_a, sum_b, paired)
 
 
 def _influence(a: Tensor, b: Tensor) -> Tensor:
     m = _moments(a, b)
     psi = m.paired + m.mismatched()
-    for rows, x, y in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
-        psi[rows] -= (x @ m.sum_b + y @ m.sum_a - 2 * m.paired[rows]) / (len(a) - 1)
+    for rows, x, y in _pieces(a, b):
+        row, column = (x @ m.sum_b) * m.inverse_a[rows], (y @ m.sum_a) * m.inverse_b[rows]
+        psi[rows] -= (row + column - 2 * m.paired[rows]) / (len(a) - 1)
     return psi
 
 
@@ -159,52 +162,55 @@ def _row_sums(a: Tensor, b: Tensor, groups: Tensor) -> tuple[Tensor, Tensor, Ten
     """`[item]` each: c_ii, the sum of c_ij over j of i's group (i included), and over every j."""
     m = _moments(a, b)
     by_group = torch.zeros(int(groups.max()) + 1, a.shape[-1], dtype=torch.float64, device=a.device)
-    for rows, _, y in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
-        by_group.index_add_(0, groups[rows], y)
+    for rows, _, y in _pieces(a, b):
+        by_group.index_add_(0, groups[rows], y * m.inverse_b[rows, None])
     same, every = torch.empty_like(m.paired), torch.empty_like(m.paired)
-    for rows, x, _ in _unit_pieces(a, b, m.inverse_a, m.inverse_b):
-        same[rows] = (x * by_group[groups[rows]]).sum(-1)
-        every[rows] = x @ m.sum_b
+    for rows, x, _ in _pieces(a, b):
+        same[rows] = torch.linalg.vecdot(x, by_group[groups[rows]]) * m.inverse_a[rows]
+        every[rows] = (x @ m.sum_b) * m.inverse_a[rows]
     return m.paired, same, every
 
 
 def _nearest(a: Tensor, b: Tensor, block: int) -> tuple[Tensor, Tensor]:
-    n, inverse_a, inverse_b = len(a), _inverse_lengths(a), _inverse_lengths(b)
-    own = torch.empty_like(inverse_a)
+    own = _moments(a, b).paired
     best_b, best_a = torch.full_like(own, -torch.inf), torch.full_like(own, -torch.inf)
-    for i in range(0, n, block):
-        x = a[i : i + block].double() * inverse_a[i : i + block, None]
-        for j in range(0, n, block):
-            cosines = x @ (b[j : j + block].double() * inverse_b[j : j + block, None]).T
+    for i in range(0, len(a), block):
+        rows, x = slice(i, i + block), _unit(a[i : i + block])
+        for j in range(0, len(a), block):
+            columns, cosines = slice(j, j + block), x @ _unit(b[j : j + block]).T
             if i == j:
-                own[i : i + block] = cosines.diagonal()
                 cosines.fill_diagonal_(-torch.inf)
-            best_b[i : i + block] = torch.maximum(best_b[i : i + block], cosines.amax(1))
-            best_a[j : j + block] = torch.maximum(best_a[j : j + block], cosines.amax(0))
-    return (own > best_b + 1e-12).double(), (own > best_a + 1e-12).double()
+            best_b[rows] = torch.maximum(best_b[rows], cosines.amax(1))
+            best_a[columns] = torch.maximum(best_a[columns], cosines.amax(0))
+    return (own > best_b + TIE).double(), (own > best_a + TIE).double()
 
 
-def _inverse_lengths(x: Tensor) -> Tensor:
-    """`x: [item, dim]` -> `[item]`: 1 / length, or 0 throughout where every state is zero."""
-    lengths = torch.cat([torch.linalg.vector_norm(piece.double(), dim=-1) for piece in _pieces(x)])
+def _unit(x: Tensor) -> Tensor:
+    x = x.double()
+    return x * _inverse(torch.linalg.vector_norm(x, dim=-1, keepdim=True))
+
+
+def _inverse(lengths: Tensor) -> Tensor:
+    """1 / length, and 0 for a zero vector, whose cosines count as 0."""
+    return lengths.masked_fill(lengths == 0, torch.inf).reciprocal()
+
+
+def _sound(lengths: Tensor) -> Tensor:
+    """Refuse states that are not finite, and zero states among others; a layer of zeros is what `centre` leaves of a constant one."""
     if not torch.isfinite(lengths).all():
         raise BadInput(f"State {int((~torch.isfinite(lengths)).nonzero()[0])} is not finite (nan or infinity); read it again in float32.")
     zero = lengths == 0
     if zero.any() and not zero.all():
         raise BadInput(f"State {int(zero.nonzero()[0])} is a zero vector, which has no direction; was a padded position read?")
-    return lengths.masked_fill(zero, torch.inf).reciprocal()
+    return lengths
 
 
-def _unit_pieces(a: Tensor, b: Tensor, inverse_a: Tensor, inverse_b: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    start = 0
-    for x, y in zip(_pieces(a), _pieces(b), strict=True):
-        rows = slice(start, start + len(x))
-        yield rows, x.double() * inverse_a[rows, None], y.double() * inverse_b[rows, None]
-        start = rows.stop
-
-
-def _pieces(x: Tensor) -> tuple[Tensor, ...]:
-    return x.split(max(1, CHUNK // x.shape[-1]))
+def _pieces(*states: Tensor) -> Iterator[tuple]:
+    """Walk stacks `[item, dim]` together: a slice of rows, then those rows of each in float64."""
+    step = max(1, CHUNK // states[0].shape[-1])
+    for start in range(0, len(states[0]), step):
+        rows = slice(start, start + step)
+        yield rows, *(x[rows].double() for x in states)
 
 
 def _layers(a: Tensor, b: Tensor, least: int = 2) -> Iterator[tuple[Tensor, Tensor]]:

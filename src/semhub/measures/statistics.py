@@ -82,7 +82,7 @@ def permutation_p(
     observed, flipped = _flips(values, clusters, seed, resamples)
     if two_sided:
         observed, flipped = np.abs(observed), np.abs(flipped)
-    return (1 + (flipped >= observed * (1 - 1e-12)).sum(0)) / (resamples + 1)
+    return (1 + (flipped >= observed - 1e-12 * np.abs(observed)).sum(0)) / (resamples + 1)
 
 
 def benjamini_hochberg(p: ArrayLike) -> NDArray:
