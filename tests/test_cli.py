@@ -199,9 +199,8 @@ def test_a_failed_check_is_code_1(monkeypatch, capsys):
 
 
 def test_the_lens_shows_words_as_people_write_them(monkeypatch, capsys):
-    table = jobs.LensTable(
-        "hub", "final", ("los", " gatos"), (0, 1), ((((" cat", 0.5),), (("狗", 0.25),)), (((" gato", 1.0),), (("说", 0.75),)))
-    )
+    words = [[[(" cat", 0.5)], [("狗", 0.25)]], [[(" gato", 1.0)], [("说", 0.75)]]]
+    table = {"model": "hub", "norm": "final", "tokens": ["los", " gatos"], "layers": [0, 1], "words": words}
     monkeypatch.setattr(jobs, "lens", lambda text, model, **given: table)
     assert semhub("lens", "los gatos") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]

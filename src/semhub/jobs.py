@@ -4,7 +4,7 @@ Knows the order of the rooms (plan, run, tell) and nothing of what happens insid
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from semhub.errors import BadInput
@@ -82,20 +82,6 @@ def models() -> list[dict]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class LensTable:
-    """What each layer would say next at each token: `words[layer][token]` holds (word, probability), best first."""
-
-    model: str
-    norm: str
-    tokens: tuple[str, ...]
-    layers: tuple[int, ...]
-    words: tuple[tuple[tuple[tuple[str, float], ...], ...], ...]
-
-    def as_dict(self) -> dict:
-        return asdict(self)
-
-
 def lens(
     text: str,
     model: object | None = None,
@@ -104,48 +90,18 @@ def lens(
     top: int = 1,
     layers: tuple[int, ...] | None = None,
     opening: Opening = AS_IT_COMES,
-) -> LensTable:
-    """The logit lens over every token of `text`, as people write the words.
+) -> dict:
+    """The logit lens over every token of `text` -> `model`, `norm`, `tokens`, `layers`, `words[layer][token]` of (word, probability).
 
-    Raises BadInput for an empty text, a layer that the model has not, or a `top` beyond the vocabulary.
+    Raises BadInput for an empty text, a layer that the model does not have, or a `top` beyond the vocabulary.
     """
-    import torch
-
-    from semhub.measures.lens import top_k
+    from semhub.methods.decode import token_map
 
     if not text.strip():
         raise BadInput("The lens needs a text to read; found an empty one.")
     opened = _opened(model, opening)
-    layers = tuple(range(opened.layers + 1)) if layers is None else layers
-    if not layers or max(layers) > opened.layers:
-        raise BadInput(f"Layers {list(layers)} were asked for; {opened.name} has 0 to {opened.layers}.")
-    encoding = opened.encode([text])[0]
-    batches = list(opened.stream([text], at="all", layers=list(layers)))
-    order = torch.cat([batch.positions for batch in batches]).argsort()
-    states = torch.cat([batch.states for batch in batches], 1)[:, order]
-    with torch.no_grad():
-        logprobs, ids = top_k(states, opened.head, top, norm)
-    probs = logprobs.exp()
-    words = tuple(
-        tuple(
-            tuple(
-                (readable(opened.tokenizer, int(i)), round(float(p), 4))
-                for i, p in zip(ids[layer, token], probs[layer, token], strict=True)
-            )
-            for token in range(ids.shape[1])
-        )
-        for layer in range(len(layers))
-    )
-    shown = tuple(text[a:b] or readable(opened.tokenizer, i) for i, (a, b) in zip(encoding.ids, encoding.offsets, strict=True))
-    return LensTable(opened.name, norm, shown, layers, words)
-
-
-def readable(tokenizer, token: int) -> str:
-    """A token as people write it: `中`, not its bytes; a piece of a character keeps its tokenizer's name."""
-    text = tokenizer.decode([token])
-    if "\ufffd" in text or not text:
-        return str(tokenizer.convert_ids_to_tokens(token))
-    return text.replace("\n", "\\n")
+    (found,) = token_map(opened, [text], norm, top, layers)
+    return {"model": opened.name, "norm": norm, **found}
 
 
 def _opened(model: object | None, opening: Opening, **keywords):

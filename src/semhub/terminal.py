@@ -61,14 +61,18 @@ def watching() -> Iterator[Callable]:
 
 
 def _line(console: Console, event) -> None:
-    if event.kind == "kept":
+    if event.kind == "note":
+        console.print(event.note)
+    elif event.kind == "kept":
         console.print(f"{event.done} of {event.total} parts were finished before and are kept.")
     elif event.kind == "done":
         console.print(f"[{event.index}/{event.parts}] {event.part.task} on {event.part.model}: {event.done} readings, {event.note}")
 
 
 def _bar(progress, whole, part, event) -> None:
-    if event.kind == "kept":
+    if event.kind == "note":
+        _line(progress.console, event)
+    elif event.kind == "kept":
         progress.update(whole, total=event.total, completed=event.done)
     elif event.kind == "opening":
         progress.update(part, description=f"opening {event.note}", visible=True, total=None)
@@ -152,16 +156,16 @@ def _error(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
 
 
-def show_lens(table, json_wanted: bool) -> None:
+def show_lens(table: dict, json_wanted: bool) -> None:
     """Layers downwards from the last one, tokens across, the best words in each cell."""
     if json_wanted:
-        print_json(table.as_dict())
+        print_json(table)
         return
     rows = [
         (layer, *(" ".join(f"{_word(word)} {p:.2f}" for word, p in cell) for cell in words))
-        for layer, words in reversed(list(zip(table.layers, table.words, strict=True)))
+        for layer, words in reversed(list(zip(table["layers"], table["words"], strict=True)))
     ]
-    print_table(("layer", *map(_word, table.tokens)), rows, caption=f"{table.model}, norm {table.norm}")
+    print_table(("layer", *map(_word, table["tokens"])), rows, caption=f"{table['model']}, norm {table['norm']}")
 
 
 def _word(token: str) -> str:

@@ -16,7 +16,7 @@ from semhub.runs.spec import same_spec
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something a person may like to see: `kept`, `opening`, `part`, `progress`, `done`, `gathered`."""
+    """Something a person may like to see: `note`, `kept`, `opening`, `part`, `progress`, `done`, `gathered`."""
 
     kind: str
     part: Part | None = None
@@ -70,6 +70,8 @@ def carry_out(
     started, folder = time.monotonic(), Path(folder)
     with store.claimed(folder):
         record = _open_record(plan, folder)
+        for note in plan.notes():
+            watch(Event("note", note=note))
         missing = [part for part in plan.parts if not store.finished(folder, part.file)]
         kept = len(plan.parts) - len(missing)
         if kept:

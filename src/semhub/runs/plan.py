@@ -13,6 +13,7 @@ from semhub.runs.store import part_name, slug
 
 PROTOCOLS = ("sound", "paper")
 SCORERS = ("package", "hf")
+SHOWN = 100  # bad rows that the spec spells out
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,22 @@ class Plan:
         spec = self.spec.as_dict()
         spec["models"] = [{"name": name, "asked": name, "role": self.roles.get(name, "")} for name in self.spec.models]
         spec["tasks"] = [_described(name, self.tasks[name]) for name in self.spec.tasks]
-        spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, **_skipped(self.pairs)}
+        bad = [asdict(row) for row in getattr(self.pairs, "skipped", ())]
+        spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
+        spec["data"]["skipped_rows"] = bad[:SHOWN]
+        spec["types"] = list(self.known_types())
         return spec
+
+    def known_types(self) -> tuple[str, ...]:
+        """The data types of the run: those asked for, those of the user's data, or those that a bundled model knows."""
+        own = getattr(self.pairs, "types", ())
+        return tuple(self.spec.types or own or _bundled_types(self.spec.models[0]) or ())
+
+    def notes(self) -> list[str]:
+        """What a person should know about their data before they believe the figures."""
+        bad = list(getattr(self.pairs, "skipped", ()))
+        left_out = [f"{len(bad)} bad rows were left out; the first: {bad[0]}."] if bad else []
+        return left_out + list(getattr(self.pairs, "notices", ()))
 
 
 def prepare(
@@ -167,9 +182,12 @@ def _choose(asked: tuple[str, ...], model: str, protocol: str, types: tuple[str,
 
 def fits(task, model: str, types: tuple[str, ...] | None, pairs) -> bool:
     """Whether the model (a bundled one says which types it knows) and the types asked for suffice for a task."""
-    bundled = next((set(each.types) for each in _bundled() if each.name == model), None)
-    known = set(types) if types else bundled
-    return known is None or set(task.types) <= known
+    known = types or _bundled_types(model)
+    return known is None or set(task.types) <= set(known)
+
+
+def _bundled_types(model: str) -> tuple[str, ...] | None:
+    return next((tuple(each.types) for each in _bundled() if each.name == model), None)
 
 
 def _read_pairs(path, types, skip_bad):
@@ -212,10 +230,3 @@ def _at_least(option: str, value: int | None, least: int) -> None:
 
 def _described(name: str, task) -> dict:
     return {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types)}
-
-
-def _skipped(pairs) -> dict:
-    bad = list(getattr(pairs, "skipped", ()))
-    shown = [asdict(row) | {"file": str(row.file)} for row in bad[:20]]
-    notes = [f"{len(bad)} rows of the data were left out."] if bad else []
-    return {"skipped": len(bad), "skipped_rows": shown, "notes": notes}
