@@ -1,0 +1,229 @@
+"""From a name, a folder or objects in hand to a proved `Model`.
+
+Knows where networks come from and what may be opened safely; their structure and their proof are elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights
+from semhub.models import hub
+from semhub.models.bundled import HUB, find_bundled, nearest_bundled, untrained_network
+from semhub.models.hashing import files_hash, memory_hash
+from semhub.models.head import find_head
+from semhub.models.model import Model
+from semhub.models.structure import find, kind_refused
+
+FETCHING = ("cache_dir", "token")
+
+
+def load(
+    name_or_path: str | Path | tuple | nn.Module | None = None,
+    tokenizer: Any = None,
+    *,
+    trust_remote_code: bool = False,
+    unsafe_weights: bool = False,
+    prove: bool = True,
+    revision: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    device_map: Any = None,
+    **hugging_face_keywords,
+) -> Model:
+    """Open a bundled model (the hub, without a name), a folder, a Hugging Face id, or `(network, tokenizer)` in hand.
+
+    By default a model goes to the first GPU if there is one, in the precision it was saved in, else to the CPU in
+    float32; a network in hand is taken as it is and never changed. `prove=False` skips the certificate.
+    Raises ModelNotFound, UnsafeWeights, NotUnderstood (not a decoder-only text model) or NotProved (failed its certificate).
+    """
+    if isinstance(name_or_path, tuple):
+        name_or_path, tokenizer = name_or_path
+    if isinstance(name_or_path, nn.Module):
+        model = in_hand(name_or_path, tokenizer)
+    else:
+        asked = {"revision": revision, "trust_remote_code": trust_remote_code, **hugging_face_keywords}
+        asked |= placement(device, device_map) | ({} if dtype is None else {"dtype": dtype})
+        model = by_name(str(name_or_path or HUB), tokenizer, unsafe_weights, asked)
+    return proved(model) if prove else model
+
+
+def proved(model: Model) -> Model:
+    """The model with its certificate. Raises NotProved where it failed."""
+    from semhub.models.prove import certify
+
+    certificate = certify(model)
+    certificate.demand(model.name)
+    return replace(model, certificate=certificate)
+
+
+def in_hand(network: nn.Module, tokenizer: Any) -> Model:
+    """Objects that the user made: nothing of them is changed, moved or put into another mode."""
+    if tokenizer is None:
+        raise BadInput("A network in hand needs its tokenizer: load(network, tokenizer).")
+    config = getattr(network, "config", None)
+    name = getattr(config, "_name_or_path", "") or type(network).__name__
+    return opened(name, getattr(config, "_commit_hash", None), network, words(tokenizer), lambda: memory_hash(network))
+
+
+def opened(name: str, revision: str | None, network: nn.Module, tokenizer: Any, hashing: Callable[[], str], role: str | None = None) -> Model:
+    parts = find(network)
+    return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing)
+
+
+def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
+    bundled = find_bundled(name)
+    if bundled and bundled.path is None:
+        folder, network = untrained_network(bundled)
+        network = network.to(torch.device(asked["device_map"][""]) if "device_map" in asked else "cpu", precision(asked))
+        return opened(name, None, network, words(tokenizer or folder), lambda: memory_hash(network), bundled.role)
+    if bundled:
+        bundled.require()
+        asked = {"dtype": torch.float32, **asked, "revision": None}
+    folder = bundled.path if bundled else folder_named(name, unsafe, asked)
+    revision = folder.name if folder.parent.name == "snapshots" else None
+    network = open_folder(folder, unsafe, asked)
+    chosen = words(tokenizer or folder, asked["trust_remote_code"])
+    return opened(name, revision, network, chosen, lambda: files_hash(folder), bundled.role if bundled else None)
+
+
+def precision(asked: dict) -> torch.dtype:
+    dtype = asked.get("dtype", torch.float32)
+    return getattr(torch, dtype, torch.float32) if isinstance(dtype, str) else dtype
+
+
+def placement(device: Any, device_map: Any) -> dict:
+    """`device_map` for transformers: as asked, else all on the device asked for, else on the first GPU; nothing means the CPU."""
+    if device_map is not None:
+        return {"device_map": device_map}
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return {} if device.type == "cpu" else {"device_map": {"": device}}
+
+
+def folder_named(name: str, unsafe: bool, asked: dict) -> Path:
+    """The folder that `name` means: one that is here, or a hub id's in the cache or fetched."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise ModelNotFound(f"{name} is a file; a model is a folder with config.json and safetensors weights.")
+    if looks_like_path(name):
+        raise ModelNotFound(f"There is no folder {name}.")
+    nearest = nearest_bundled(name)
+    if nearest:
+        raise ModelNotFound(f"There is no model {name!r}; did you mean the bundled {nearest!r}?")
+    fetching = {key: asked[key] for key in FETCHING if key in asked}
+    return hub.folder_of(name, asked["revision"], code=asked["trust_remote_code"], unsafe=unsafe, **fetching)
+
+
+def looks_like_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1 or name.endswith("/")
+
+
+def open_folder(folder: Path, unsafe: bool, asked: dict) -> nn.Module:
+    """The network of a folder, or that of an adapter's base with the adapter on it.
+
+    Raises ModelNotFound for a folder without configuration or weights, UnsafeWeights for weights that can run code.
+    """
+    if not (folder / "config.json").exists():
+        return adapted(folder, unsafe, asked)
+    config = configuration(folder, asked)
+    if not hub.weights_complete(folder, unsafe):
+        raise missing_weights(folder)
+    passed = {key: value for key, value in asked.items() if key not in (*FETCHING, "revision")}
+    return from_pretrained(folder, config, {"dtype": default_dtype(config, asked), **passed, "use_safetensors": None if unsafe else True})
+
+
+def adapted(folder: Path, unsafe: bool, asked: dict) -> nn.Module:
+    if not (folder / "adapter_config.json").exists():
+        raise ModelNotFound(f"The folder {folder} has no config.json; a model is a folder as `save_pretrained` writes it.")
+    if not hub.weights_complete(folder, unsafe):
+        raise missing_weights(folder)
+    from peft import PeftConfig, PeftModel
+
+    base = PeftConfig.from_pretrained(folder).base_model_name_or_path
+    network = open_folder(folder_named(base, unsafe, {**asked, "revision": None}), unsafe, asked)
+    return PeftModel.from_pretrained(network, folder).eval()
+
+
+def missing_weights(folder: Path) -> Exception:
+    found = sorted(file.name for file in folder.iterdir() if file.suffix in hub.UNSAFE)
+    if any(folder.glob("*.safetensors")):
+        return ModelNotFound(f"{folder} lacks some of the weight files that its index names; fetch or copy it again.")
+    return hub.no_safetensors(str(folder), found)
+
+
+def configuration(folder: Path, asked: dict):
+    """The configuration of a folder. Raises NotUnderstood for what is no decoder-only text model, UnsafeWeights for remote code."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=asked["trust_remote_code"], local_files_only=True)
+    except Exception as problem:
+        raise clear(folder, problem) from problem
+    reason = kind_refused(config)
+    if reason:
+        raise NotUnderstood(f"{folder} is {reason} ({config.model_type}); semhub reads decoder-only text models.")
+    return config
+
+
+def clear(folder: Path, problem: Exception) -> Exception:
+    """One line for what transformers said when it would not open a folder."""
+    if "trust_remote_code" in str(problem):
+        return UnsafeWeights(f"{folder} needs Python code of its own; if you trust its source, pass trust_remote_code=True (--trust-remote-code).")
+    if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
+        return BadInput(f"{folder} does not fit into memory; try another dtype, device or device_map.")
+    first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+    return NotUnderstood(f"transformers cannot open {folder}: {first}")
+
+
+def default_dtype(config, asked: dict) -> Any:
+    """float32 on the CPU, where half precision is slow and rough; what was saved on a GPU and for packed weights."""
+    packed = getattr(config, "quantization_config", None) is not None or "quantization_config" in asked
+    return "auto" if packed or "device_map" in asked else torch.float32
+
+
+def from_pretrained(folder: Path, config, keywords: dict) -> nn.Module:
+    from transformers import AutoModelForCausalLM
+
+    try:
+        network, told = AutoModelForCausalLM.from_pretrained(
+            folder, config=config, local_files_only=True, output_loading_info=True, **keywords
+        )
+    except Exception as problem:
+        raise clear(folder, problem) from problem
+    absent = sorted(told.get("missing_keys", ())) + sorted(str(key) for key in told.get("mismatched_keys", ()))
+    if absent:
+        raise NotUnderstood(
+            f"The weights of {folder} lack {len(absent)} of the network's tensors (such as {absent[0]}), "
+            "so it is no complete language model; random numbers would stand in their place."
+        )
+    return network
+
+
+def words(tokenizer: Any, code: bool = False) -> Any:
+    """A tokenizer in hand, or that of a folder or id."""
+    if not isinstance(tokenizer, (str, Path)):
+        return tokenizer
+    from transformers import AutoTokenizer
+
+    folder = Path(tokenizer)
+    source = folder if folder.is_dir() else str(tokenizer)
+    if folder.is_dir() and not (folder / "config.json").exists() and (folder / "adapter_config.json").exists():
+        source = adapter_words(folder)
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=code)
+    except Exception as problem:
+        first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+        raise ModelNotFound(f"The tokenizer of {source} cannot be opened ({first}); give one with tokenizer=.") from problem
+
+
+def adapter_words(folder: Path) -> Path | str:
+    """Where an adapter's tokenizer is: beside it, or with its base."""
+    from peft import PeftConfig
+
+    return folder if (folder / "tokenizer_config.json").exists() else PeftConfig.from_pretrained(folder).base_model_name_or_path

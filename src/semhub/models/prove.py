@@ -1,0 +1,259 @@
+"""The certificate: does what semhub reads, rebuilds and changes agree with the network's own answers?
+
+Compares with the plainest computation there is, one text at a time through the network itself; knows no family.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import Tensor
+
+from semhub.errors import NotProved
+from semhub.models.read import padded, read_batch
+from semhub.models.structure import evaluating
+from semhub.models.where import Encoding
+
+# greatest distance allowed, as a share of the length of the vector compared
+TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 8e-2}
+PACKED = 8e-2  # packed weights: rounding follows the rest of the batch
+TEXTS = ("The dog sees the cat, and the cat does not see the dog.", "Dos y tres son cinco.")
+LENGTHS = (11, 3, 7)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: `error` is the greatest relative distance found, `tolerance` the greatest one allowed."""
+
+    name: str
+    passed: bool
+    error: float
+    tolerance: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was checked of one network, in which precision, and what came out."""
+
+    checks: list[Check] = field(default_factory=list)
+    dtype: str = "float32"
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    def demand(self, name: str) -> None:
+        """Raise NotProved, with the reasons, if a check failed."""
+        failed = [f"{check.name} (error {check.error:.2g}, allowed {check.tolerance:g}): {check.detail}" for check in self.checks if not check.passed]
+        if failed:
+            raise NotProved(f"{name} is refused, since what would be read from it could not be trusted: {'; '.join(failed)}")
+
+    def as_dict(self) -> dict:
+        return {"passed": self.passed, "dtype": self.dtype, "checks": [asdict(check) for check in self.checks]}
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The network's own answer to one text alone: `logits: [token, vocab]`, `hidden`: one [token, dim] per layer as transformers counts them."""
+
+    encoding: Encoding
+    logits: Tensor
+    hidden: list[Tensor]
+
+
+def certify(model) -> Certificate:
+    """All checks, failed ones included; a check that cannot be carried out has failed."""
+    tolerance = PACKED if is_packed(model) else TOLERANCE.get(model.dtype, PACKED)
+    encodings = sample(model)
+    plain = [alone(model, encoding) for encoding in encodings]
+    checks = [carried_out(name, check, model, plain, tolerance) for name, check in CHECKS.items()]
+    return Certificate(checks, str(model.dtype).removeprefix("torch."))
+
+
+def carried_out(name: str, check: Callable, model, plain: list[Plain], tolerance: float) -> Check:
+    try:
+        error, detail = check(model, plain)
+    except Exception as problem:
+        error, detail = math.inf, f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0]}"
+    # an error that is no number must not pass
+    return Check(name, error <= tolerance, error, tolerance, detail)
+
+
+def is_packed(model) -> bool:
+    causal = model.parts.causal
+    return bool(getattr(causal, "is_quantized", False) or getattr(getattr(causal, "config", None), "quantization_config", None))
+
+
+def sample(model) -> list[Encoding]:
+    """Inputs of mixed lengths: sentences, and ids from all over the vocabulary."""
+    known = min(model.vocab, getattr(model.parts.embedding, "num_embeddings", model.vocab), len(model.tokenizer))
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randint(known, (n,), generator=generator).tolist() for n in LENGTHS]
+    limit = model.context or 1 << 30
+    texts = [cut(encoding, limit) for encoding in model.encode(TEXTS) if len(encoding)]
+    return texts + [cut(by_ids(ids), limit) for ids in drawn]
+
+
+def by_ids(ids: list[int]) -> Encoding:
+    return Encoding(ids, [(0, 0)] * len(ids), "", [False] * len(ids))
+
+
+def cut(encoding: Encoding, n: int) -> Encoding:
+    return Encoding(encoding.ids[:n], encoding.offsets[:n], encoding.text, encoding.special[:n])
+
+
+def alone(model, encoding: Encoding) -> Plain:
+    inputs, _ = padded(model, [encoding], "right")
+    with evaluating(model.network):
+        output = model.network(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=True, use_cache=False
+        )
+    return Plain(encoding, kept(output.logits[0]), [kept(hidden[0]) for hidden in output.hidden_states or ()])
+
+
+def logits_of(model, encodings: list[Encoding], side: str = "right") -> list[Tensor]:
+    """The network's own logits of each text, from one padded batch."""
+    inputs, shifts = padded(model, encodings, side)
+    with evaluating(model.network):
+        logits = model.network(**inputs, use_cache=False).logits
+    return [kept(row[shift : shift + len(each)]) for row, shift, each in zip(logits, shifts, encodings, strict=True)]
+
+
+def states_of(model, encodings: list[Encoding], side: str = "right") -> list[Tensor]:
+    """[layer, token, dim] of each text, as semhub reads them, from one padded batch."""
+    groups = [[(position,) for position in range(len(encoding))] for encoding in encodings]
+    states = read_batch(model, encodings, groups, range(model.layers + 1), side=side)
+    return list(states.split([len(encoding) for encoding in encodings], dim=1))
+
+
+def kept(value: Tensor) -> Tensor:
+    return value.detach().float().cpu()
+
+
+def distance(found: Tensor, expected: Tensor) -> float:
+    """`[..., dim]` twice -> the greatest distance of two vectors as a share of the expected one's length.
+
+    By vector, since the states of first tokens can be a thousand times as long as others. Masked entries must be masked in both.
+    """
+    seen = expected.isfinite() & (expected > -1e30)
+    if found.shape != expected.shape or not bool(((found.isfinite() & (found > -1e30)) == seen).all()):
+        return math.inf
+    gap = torch.where(seen, found - expected, 0).double().norm(dim=-1)
+    length = torch.where(seen, expected, 0).double().norm(dim=-1)
+    return float((gap / length.clamp_min(1e-12)).max())
+
+
+def hidden_states(model, plain: list[Plain]) -> tuple[float, str]:
+    """Layers 0 to L-1 are transformers' own; its last entry is ours after the final norm (or before it, in some families)."""
+    if any(len(each.hidden) != model.layers + 1 for each in plain):
+        return math.inf, f"the network returns {len(plain[0].hidden)} hidden states for {model.layers} blocks"
+    errors, lasts = [], []
+    for each in plain:
+        ours = states_of(model, [each.encoding])[0]
+        errors += [distance(ours[layer], each.hidden[layer]) for layer in range(model.layers)]
+        normed = model.head.norm(ours[-1])
+        lasts.append([distance(kept(form), each.hidden[-1]) for form in (normed, model.head.project(normed), ours[-1])])
+    last = min(max(column) for column in zip(*lasts, strict=True))
+    worst = max(range(len(errors)), key=lambda k: errors[k]) % model.layers
+    return max(*errors, last), f"layers 0 to {model.layers - 1} against transformers' own, farthest at {worst}; the last after the final norm"
+
+
+def lens_at_last_layer(model, plain: list[Plain]) -> tuple[float, str]:
+    """Norm and head, applied to what is read at layer L, give the network's logits, whole or in pieces."""
+    errors = []
+    picked = torch.arange(0, model.vocab, max(1, model.vocab // 50))
+    for each in plain:
+        normed = model.head.norm(states_of(model, [each.encoding])[0][-1])
+        errors.append(distance(model.head.logits(normed), each.logits))
+        errors.append(distance(model.head.logits(normed, picked), each.logits[:, picked]))
+        errors.append(distance(model.head.logits(normed, slice(0, len(picked))), each.logits[:, : len(picked)]))
+    return max(errors), "norm and head on layer L against the network's own logits"
+
+
+def padding(side: str) -> Callable:
+    def check(model, plain: list[Plain]) -> tuple[float, str]:
+        encodings = [each.encoding for each in plain]
+        single = [states_of(model, [encoding])[0] for encoding in encodings]
+        errors = [distance(a, b) for a, b in zip(states_of(model, encodings, side), single, strict=True)]
+        errors += [distance(a, each.logits) for a, each in zip(logits_of(model, encodings, side), plain, strict=True)]
+        return max(errors), f"a batch of {len(plain)} texts padded on the {side} against each text alone"
+
+    return check
+
+
+def empty_edit(model, plain: list[Plain]) -> tuple[float, str]:
+    """Edits that add nothing, everywhere, leave the logits as they are."""
+    from semhub.models.write import Edit
+
+    edits = [Edit(layer, lambda hidden: hidden) for layer in range(model.layers + 1)]
+    with model.edit(*edits):
+        found = [alone(model, each.encoding).logits for each in plain]
+    return max(distance(a, each.logits) for a, each in zip(found, plain, strict=True)), f"an edit of nothing at layers 0 to {model.layers}"
+
+
+def real_edit(model, plain: list[Plain]) -> tuple[float, str]:
+    """A push at the last token moves what it should by what it should, and nothing before it.
+
+    At each of layers 0, L/2 and L: the state read there is the old one plus the push, earlier tokens keep their logits, the last token's change.
+    """
+    from semhub.models.write import Edit
+
+    each = max(plain, key=lambda one: len(one.encoding))
+    before, errors, moved = states_of(model, [each.encoding])[0], [], []
+    for layer in sorted({0, model.layers // 2, model.layers}):
+        push = pushed(before[layer, -1])
+        with model.edit(Edit(layer, lambda hidden, push=push: hidden + push.to(hidden), at="last")):
+            after, logits = states_of(model, [each.encoding])[0], alone(model, each.encoding).logits
+        errors += [distance(after[layer, -1], before[layer, -1] + push), distance(logits[:-1], each.logits[:-1])]
+        moved.append(distance(logits[-1:], each.logits[-1:]))
+        if layer == model.layers:
+            errors.append(distance(model.unembed(after[layer, -1:]), logits[-1:]))
+    if min(moved) < 1e-3:
+        return math.inf, "a push at the last token did not move its logits"
+    return max(errors), f"a push at the last token, at layers 0, {model.layers // 2} and {model.layers}; it moved the logits by {min(moved):.2g} or more"
+
+
+def pushed(state: Tensor) -> Tensor:
+    """A random direction as long as `state`."""
+    direction = torch.randn(state.shape, generator=torch.Generator().manual_seed(0))
+    return direction * (state.norm() / direction.norm())
+
+
+def undone_edit(model, plain: list[Plain]) -> tuple[float, str]:
+    """After an edit, and after one that failed half-way, the logits are the old ones and no hook is left."""
+    from semhub.models.write import Edit
+
+    def fail(hidden):
+        raise Broken
+
+    before, each = hooks(model), plain[0]
+    for change in (lambda hidden: hidden + 1, fail):
+        try:
+            with model.edit(Edit(model.layers // 2, change)):
+                alone(model, each.encoding)
+        except Broken:
+            pass
+    if hooks(model) != before:
+        return math.inf, f"{hooks(model) - before} hooks were left behind"
+    return distance(alone(model, each.encoding).logits, each.logits), "logits and hooks after edits are those before them"
+
+
+class Broken(Exception):
+    """Raised on purpose, inside an edit."""
+
+
+def hooks(model) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.network.modules())
+
+
+CHECKS = {
+    "lens-at-last-layer": lens_at_last_layer,
+    "hidden-states": hidden_states,
+    "empty-edit": empty_edit,
+    "real-edit": real_edit,
+    "undone-edit": undone_edit,
+    "left-padding": padding("left"),
+    "right-padding": padding("right"),
+}

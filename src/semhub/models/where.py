@@ -1,0 +1,135 @@
+"""The grammar of positions, shared by reading and writing: from `at` and one encoded text to rows of token positions.
+
+Knows neither network nor tokenizer; offsets and special-token marks of an `Encoding` are all it looks at.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from semhub.errors import BadInput
+
+Where = str | int | Sequence[str | int]
+FORMS = 'last, first, mean, all, an integer, "word:W", "before:W", "span:A-B", "first:N", or a list with one of these per text'
+# scripts written without spaces, in which a word may begin and end anywhere
+UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One text as the tokenizer sees it: ids, character offsets `[start, end)` of each token, and which tokens are special."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    text: str
+    special: list[bool]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def content(self) -> tuple[int, ...]:
+        """Positions of the tokens that are no special ones."""
+        return tuple(position for position, special in enumerate(self.special) if not special)
+
+
+def resolve(at: str | int, encoding: Encoding) -> list[tuple[int, ...]]:
+    """Rows of `at` in one text, each the tuple of token positions that the row is the mean over (one, for most forms).
+
+    Raises BadInput for an `at` that is none of FORMS, a word that is not there, or a position outside the text.
+    """
+    if not len(encoding):
+        raise BadInput(f"The text {short(encoding.text)} has no token to read.")
+    if isinstance(at, int):
+        return [(position_of(at, encoding),)]
+    name, colon, given = at.partition(":")
+    rule = RULES.get(name + colon)
+    if rule is None:
+        raise BadInput(f"Position {at!r} is not understood; it is one of {FORMS}.")
+    return rule(given, encoding)
+
+
+def per_text(at: Where, n: int) -> list[str | int]:
+    """`at` for each of n texts: the same for all, or the list given.
+
+    Raises BadInput where a list has another length.
+    """
+    if isinstance(at, (str, int)):
+        return [at] * n
+    if len(at) != n:
+        raise BadInput(f"Positions were given for {len(at)} texts, but there are {n}.")
+    return list(at)
+
+
+def position_of(index: int, encoding: Encoding) -> int:
+    n = len(encoding)
+    if not -n <= index < n:
+        raise BadInput(f"Position {index} lies outside {short(encoding.text)}, which has {n} tokens.")
+    return index % n
+
+
+def overlapping(start: int, end: int, encoding: Encoding) -> tuple[int, ...]:
+    """Positions of the content tokens that share a character with `[start, end)`.
+
+    Raises BadInput where there is none.
+    """
+    found = tuple(p for p in encoding.content if encoding.offsets[p][0] < end and encoding.offsets[p][1] > start)
+    if not found:
+        raise BadInput(f"No token covers characters {start} to {end} of {short(encoding.text)}.")
+    return found
+
+
+def last_occurrence(word: str, encoding: Encoding) -> tuple[int, int]:
+    """Characters `[start, end)` of the last place where `word` stands as a word (anywhere, in scripts without spaces)."""
+    places = list(re.finditer(pattern_of(word), encoding.text)) if word else []
+    if not places:
+        raise BadInput(f"The word {word!r} is not in {short(encoding.text)}.")
+    return places[-1].span()
+
+
+def pattern_of(word: str) -> str:
+    left = "" if not word[0].isalnum() or UNSPACED.match(word[0]) else r"(?<!\w)"
+    right = "" if not word[-1].isalnum() or UNSPACED.match(word[-1]) else r"(?!\w)"
+    return left + re.escape(word) + right
+
+
+def before(word: str, encoding: Encoding) -> int:
+    position = overlapping(*last_occurrence(word, encoding), encoding)[0] - 1
+    if position < 0:
+        raise BadInput(f"The word {word!r} opens {short(encoding.text)}; no position comes before it.")
+    return position
+
+
+def span(given: str, encoding: Encoding) -> tuple[int, ...]:
+    numbers = re.fullmatch(r"(\d+)-(\d+)", given)
+    if not numbers:
+        raise BadInput(f"A span is written span:START-END in characters, as in span:3-17; found {given!r}.")
+    return overlapping(int(numbers[1]), int(numbers[2]), encoding)
+
+
+def beginning(given: str, encoding: Encoding) -> list[tuple[int, ...]]:
+    if not given.isdigit() or int(given) < 1:
+        raise BadInput(f"The first positions are written first:N, as in first:3; found {given!r}.")
+    return [(position,) for position in range(min(int(given), len(encoding)))]
+
+
+def content(encoding: Encoding) -> tuple[int, ...]:
+    if not encoding.content:
+        raise BadInput(f"The text {short(encoding.text)} has no token but special ones, so there is no mean over content.")
+    return encoding.content
+
+
+def short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+RULES = {
+    "last": lambda given, encoding: [(len(encoding) - 1,)],
+    "first": lambda given, encoding: [(0,)],
+    "mean": lambda given, encoding: [content(encoding)],
+    "all": lambda given, encoding: [(position,) for position in range(len(encoding))],
+    "word:": lambda given, encoding: [overlapping(*last_occurrence(given, encoding), encoding)[-1:]],
+    "before:": lambda given, encoding: [(before(given, encoding),)],
+    "span:": lambda given, encoding: [span(given, encoding)],
+    "first:": beginning,
+}
