@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import fake_run
-from semhub.errors import BadInput, RunMismatch, SemhubError, UserError
+from semhub.errors import BadInput, ModelNotFound, RunMismatch, SemhubError, UserError
 from semhub.runs import store
 from semhub.runs.engine import carry_out
 
@@ -142,7 +142,16 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(RunMismatch, match="no run folder"):
         do(tmp_path)
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".lock", "thesis.tex"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["thesis.tex"]
+
+
+def test_a_model_that_cannot_be_opened_leaves_no_folder(tmp_path):
+    def missing(name, **keywords):
+        raise ModelNotFound(f"There is no model {name!r}.")
+
+    with pytest.raises(ModelNotFound):
+        do(tmp_path / "run", load=missing)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unwritable_folder_is_one_line(tmp_path):

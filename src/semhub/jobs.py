@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semhub.errors import BadInput
-from semhub.runs import Opening, Run, carry_out, prepare
+from semhub.runs import Opening, Plan, Run, carry_out, prepare
 from semhub.runs.engine import silent
 from semhub.runs.spec import AS_IT_COMES
 
@@ -21,7 +21,7 @@ def run(
     `asked`: the keywords of `runs.prepare` (`protocol`, `pairs`, `items`, `seed`, `limit`, `layers`, `types`, `controls`, ...).
     `out`: the run folder; by default one that the same question finds again. Raises UserError, naming what to mend.
     """
-    plan = prepare([tasks] if isinstance(tasks, str) else tasks, model, **asked)
+    plan = _plan(tasks, model, asked)
     done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch)
     return replace(done, report=report(done.folder))
 
@@ -30,7 +30,7 @@ def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out
     """What `run` with the same words would do: per part its passes, tokens, seconds and memory; bytes to fetch; the folder."""
     from semhub.runs.estimate import estimate
 
-    plan = prepare([tasks] if isinstance(tasks, str) else tasks, model, **asked)
+    plan = _plan(tasks, model, asked)
     return estimate(plan, plan.folder() if out is None else Path(out))
 
 
@@ -104,8 +104,14 @@ def lens(
     return {"model": opened.name, "norm": norm, **found}
 
 
-def _opened(model: object | None, opening: Opening, **keywords):
-    """A model by name, or the one in hand."""
-    from semhub.models import load
+def _plan(tasks: Iterable[str] | str, model: object | None, asked: dict) -> Plan:
+    if not (model is None or isinstance(model, str | Path)):
+        model = _opened(model, asked.get("opening", AS_IT_COMES))
+    return prepare([tasks] if isinstance(tasks, str) else tasks, model, **asked)
 
-    return load(model, **opening.keywords(), **keywords) if model is None or isinstance(model, str | Path) else model
+
+def _opened(model: object | None, opening: Opening, **keywords):
+    """A model by name, as network and tokenizer, or opened before."""
+    from semhub.models import Model, load
+
+    return model if isinstance(model, Model) else load(model, **opening.keywords(), **keywords)

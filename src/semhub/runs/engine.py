@@ -68,8 +68,9 @@ def carry_out(
     UserError if it cannot be written. A killed run goes on where it stopped when this is called again.
     """
     started, folder = time.monotonic(), Path(folder)
+    _record(plan, folder)
     with store.claimed(folder):
-        record = _open_record(plan, folder)
+        record = _record(plan, folder)
         for note in plan.notes():
             watch(Event("note", note=note))
         missing = [part for part in plan.parts if not store.finished(folder, part.file)]
@@ -88,16 +89,14 @@ def carry_out(
     return Run(folder, len(missing), kept, table.num_rows, time.monotonic() - started)
 
 
-def _open_record(plan: Plan, folder: Path) -> dict:
-    """The folder's `spec.json`, checked against the plan or written for the first time."""
+def _record(plan: Plan, folder: Path) -> dict:
+    """The folder's `spec.json`, checked against the plan; a new folder gets one when the first model is open."""
     record = store.read_json(folder / "spec.json")
     if record:
         same_spec(record, plan.spec, folder)
         return record
     store.foreign(folder)
-    record = plan.record()
-    store.write_whole(folder / "spec.json", store.to_json(record))
-    return record
+    return plan.record()
 
 
 def _open_model(plan: Plan, name: str, folder: Path, record: dict, load: Callable):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
-from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, file_hash, folder_hash, versions
+from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, versions
 from semhub.runs.store import part_name, slug
 
 PROTOCOLS = ("sound", "paper")
@@ -72,7 +72,7 @@ class Plan:
         spec = self.spec.as_dict()
         spec["models"] = [{"name": name, "asked": name, "role": self.roles.get(name, "")} for name in self.spec.models]
         spec["tasks"] = [_described(name, self.tasks[name]) for name in self.spec.tasks]
-        bad = [asdict(row) for row in getattr(self.pairs, "skipped", ())]
+        bad = [asdict(row) for row in self.bad_rows()]
         spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
         spec["data"]["skipped_rows"] = bad[:SHOWN]
         spec["types"] = list(self.known_types())
@@ -83,9 +83,12 @@ class Plan:
         own = getattr(self.pairs, "types", ())
         return tuple(self.spec.types or own or _bundled_types(self.spec.models[0]) or ())
 
+    def bad_rows(self) -> list:
+        return [row for given in (self.pairs, self.items) for row in getattr(given, "skipped", ())]
+
     def notes(self) -> list[str]:
         """What a person should know about their data before they believe the figures."""
-        bad = list(getattr(self.pairs, "skipped", ()))
+        bad = self.bad_rows()
         left_out = [f"{len(bad)} bad rows were left out; the first: {bad[0]}."] if bad else []
         return left_out + list(getattr(self.pairs, "notices", ()))
 
@@ -117,7 +120,7 @@ def prepare(
     _at_least("limit", limit, 1)
     _at_least("batch-tokens", batch_tokens, 1)
     name, opened = _named(model)
-    own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items)
+    own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
     chosen = _choose(tuple(tasks), name, protocol, types, own_pairs)
     roles = _roles(name, controls)
     spec = Spec(
@@ -130,7 +133,7 @@ def prepare(
         types=types,
         scorers=scorers,
         data=WORLD if own_pairs is None else own_pairs.hash,
-        own_items=None if items is None else file_hash([Path(items)]),
+        own_items=None if own_items is None else own_items.hash,
         weights={each: opened[each].weights_hash if each in opened else known_hash(each) for each in roles},
         versions=versions(),
         pairs=None if pairs is None else str(pairs),
@@ -146,7 +149,11 @@ def prepare(
 def known_hash(name: str) -> str:
     """What is known of a model's weights before it is opened: the hash of its folder, or its id."""
     folder = next((each.path for each in _bundled() if each.name == name), name)
-    return folder_hash(Path(folder)) if folder and Path(folder).is_dir() else f"named {name}"
+    if not folder or not Path(folder).expanduser().is_dir():
+        return f"named {name}"
+    from semhub.models.hashing import files_hash
+
+    return files_hash(Path(folder).expanduser())
 
 
 def _named(model: object | None) -> tuple[str, dict[str, object]]:
@@ -198,12 +205,12 @@ def _read_pairs(path, types, skip_bad):
     return read_pairs(path, types=types, skip_bad=skip_bad)
 
 
-def _read_items(path):
+def _read_items(path, skip_bad):
     if path is None:
         return None
     from semhub.data.items import read_items
 
-    return read_items(path)
+    return read_items(path, skip_bad=skip_bad)
 
 
 def _catalogue() -> dict:

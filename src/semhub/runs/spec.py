@@ -13,7 +13,6 @@ from pathlib import Path
 from semhub.errors import BadInput, RunMismatch
 
 WORLD = "world"
-WEIGHT_FILES = ("*.safetensors", "*.bin", "*.json", "*.model", "*.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +99,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "absent"
     return found
-
-
-def file_hash(paths: list[Path]) -> str:
-    """sha256 over names and contents."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.name.encode())
-        with open(path, "rb") as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def folder_hash(folder: Path) -> str:
-    """Hash of the weights, configuration and tokenizer in a model folder."""
-    return file_hash([path for pattern in WEIGHT_FILES for path in folder.glob(pattern)])
 
 
 def parse_layers(text: str | None) -> tuple[int, ...] | None:

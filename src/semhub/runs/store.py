@@ -117,7 +117,7 @@ def read_json(path: Path) -> dict:
     """The JSON object in `path`; empty if there is no such file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise BadInput(f"{path} is not JSON ({error}); remove it and run the same command again.") from error
@@ -175,7 +175,11 @@ def plain_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; a second run in it is refused. A killed process lets go by itself."""
+    """Hold `folder` for this process; a second run in it is refused. A killed process lets go by itself.
+
+    A folder made for this is taken away again if nothing was put into it.
+    """
+    made = not folder.exists()
     try:
         import fcntl
     except ImportError:  # Windows has no flock; there the folder goes unguarded
@@ -192,6 +196,9 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+        if made and [entry.name for entry in folder.iterdir()] == [".lock"]:
+            (folder / ".lock").unlink()
+            folder.rmdir()
 
 
 def foreign(folder: Path) -> None:
