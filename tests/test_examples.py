@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tiny_models import saved, tiny
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +16,13 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "neox"])
 def test_any_model_prints_a_line_per_layer(family, tmp_path):
     saved(family, tmp_path)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "src"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
     script = [sys.executable, str(ROOT / "examples" / "any_model.py"), str(tmp_path)]
     shown = subprocess.run(script, env=environment, capture_output=True, encoding="utf-8", timeout=120)
     assert shown.returncode == 0, shown.stderr

@@ -113,10 +113,11 @@ def test_every_judge_has_a_name(package):
 
 
 def plain_perplexity(network, words, prompt, continuation):
-    ids, start = words(prompt + continuation)["input_ids"], len(words(prompt)["input_ids"])
+    given = words(prompt + continuation, return_offsets_mapping=True)
+    ids, places = given["input_ids"], [k for k, (_, end) in enumerate(given["offset_mapping"]) if end > len(prompt)]
     with torch.no_grad():
         table = network(torch.tensor([ids])).logits[0].log_softmax(-1)
-    return math.exp(-sum(float(table[k - 1, ids[k]]) for k in range(start, len(ids))) / (len(ids) - start))
+    return math.exp(-sum(float(table[k - 1, ids[k]]) for k in places) / len(places))
 
 
 def test_perplexity_agrees_with_one_text_at_a_time(judge):

@@ -58,7 +58,7 @@ def tiny(family, seed=0):
     torch.manual_seed(seed)
     network = transformers.AutoModelForCausalLM.from_config(settings).float().eval()
     with torch.no_grad():
-        for name, weights in network.named_parameters():
+        for weights in network.parameters():
             weights.copy_(weights.clone() + 0.3 * torch.randn_like(weights) if weights.dim() == 1 else 0.25 * torch.randn_like(weights))
     return network, words
 

@@ -14,7 +14,9 @@ SIMILARITY_MUTATIONS = (
 )
 INTERVENTION_MUTATIONS = ("same-block", "layer-off-by-one", "first-position", "after-the-prompt", "reversed", "one-strength")
 
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
 TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 

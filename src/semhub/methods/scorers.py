@@ -49,7 +49,7 @@ class Scorers:
 
     `sentiment(texts, type)`: p(positive) - p(negative) in [-1, 1], None where a text is not scored.
     `drift(texts, type)`: True where a text is not wholly in the language `type`, or has no word at all.
-    `perplexity(prompts, continuations)`: of the continuation given the prompt, None where it adds no token.
+    `perplexity(prompts, continuations)`: of the continuation given the prompt, None where there is no token to score.
     `relevance(prompts, continuations)`: cosine in [-1, 1], None where a side is blank.
     `held_out()`: share of held-out labelled texts that `sentiment` gets right, per type; empty where there are none.
     """
@@ -224,54 +224,65 @@ def open_judge(judge: Any) -> models.Model:
         ) from error
 
 
-def perplexities(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[float | None]:
-    """Perplexity of each continuation given its prompt: exp of (log p(prompt) - log p(both)) / (tokens that it adds)."""
-    whole = [prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)]
-    known = text_logprobs(model, {*prompts, *whole})
-    return [conditional(known[prompt], known[both]) for prompt, both in zip(prompts, whole, strict=True)]
-
-
-def conditional(prompt: tuple[float, int], both: tuple[float, int]) -> float | None:
-    added = both[1] - prompt[1]
-    return math.exp((prompt[0] - both[0]) / added) if added > 0 else None
-
-
 @torch.no_grad()
-def text_logprobs(model: models.Model, texts: Iterable[str]) -> dict[str, tuple[float, int]]:
-    """Summed log-probability of each text's tokens after its first, and the number of its tokens."""
-    encoded = sorted(model.encode(list(texts)), key=lambda item: len(item.ids))
-    known = {item.text: (0.0, len(item.ids)) for item in encoded}
-    for batch in logit_batches([item for item in encoded if len(item.ids) > 1], model.vocab):
-        ids, mask = right_padded([item.ids for item in batch])
-        logits = model.network(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits[:, :-1].float()
-        sums = summed_logprobs(logits, ids[:, 1:].to(logits.device), mask[:, 1:].to(logits.device))
-        known |= {item.text: (value, len(item.ids)) for item, value in zip(batch, sums.tolist(), strict=True)}
-    return known
+def perplexities(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[float | None]:
+    """exp of the mean negative log-probability, in nats, of the tokens that reach beyond the prompt, given those before them."""
+    spans = spans_after(model, prompts, continuations)
+    found: list[float | None] = [None] * len(spans)
+    for batch in logit_batches(spans, model.vocab):
+        ids, shown, scored = right_padded([spans[k] for k in batch])
+        logits = model.network(input_ids=ids.to(model.device), attention_mask=shown.to(model.device)).logits[:, :-1].float()
+        means = mean_logprobs(logits, ids[:, 1:].to(logits.device), scored[:, 1:].to(logits.device))
+        for k, mean in zip(batch, means.tolist(), strict=True):
+            found[k] = math.exp(-mean)
+    return found
 
 
-def summed_logprobs(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-    """`logits: [row, position, vocab]`, `ids, mask: [row, position]` -> `[row]`: log p of the ids where the mask is 1."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A text's token ids, and the first of those to score."""
+
+    ids: list[int]
+    start: int
+
+
+def spans_after(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[Span]:
+    """Where each continuation begins in the tokens of prompt and continuation together; the text's first token has no score."""
+    whole = model.encode([prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)])
+    spans = []
+    for prompt, item in zip(prompts, whole, strict=True):
+        beyond = [k for k, (_, end) in enumerate(item.offsets) if end > len(prompt)]
+        spans.append(Span(item.ids, max(1, beyond[0]) if beyond else len(item.ids)))
+    return spans
+
+
+def mean_logprobs(logits: Tensor, ids: Tensor, scored: Tensor) -> Tensor:
+    """`logits: [row, position, vocab]`, `ids, scored: [row, position]` -> `[row]`: mean log p of the ids where `scored` is 1."""
     chosen = logits.gather(-1, ids[..., None])[..., 0] - logits.logsumexp(-1)
-    return (chosen * mask).double().sum(-1)
+    return (chosen * scored).double().sum(-1) / scored.sum(-1)
 
 
-def logit_batches(encoded: Sequence, vocab: int) -> Iterator[list]:
-    """Rows in batches whose logits hold at most LOGITS_AT_ONCE numbers; `encoded` is sorted by length."""
-    batch: list = []
-    for item in encoded:
-        if batch and (len(batch) + 1) * len(item.ids) * vocab > LOGITS_AT_ONCE:
+def logit_batches(spans: Sequence[Span], vocab: int) -> Iterator[list[int]]:
+    """Places of spans that have something to score, short ones first; a batch's logits hold at most LOGITS_AT_ONCE numbers."""
+    batch: list[int] = []
+    for k in sorted(range(len(spans)), key=lambda k: len(spans[k].ids)):
+        if spans[k].start >= len(spans[k].ids):
+            continue
+        if batch and (len(batch) + 1) * len(spans[k].ids) * vocab > LOGITS_AT_ONCE:
             yield batch
             batch = []
-        batch.append(item)
+        batch.append(k)
     if batch:
         yield batch
 
 
-def right_padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """`ids, mask: [row, position]`; the filler is token 0, which the mask hides."""
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
-    return ids, torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+def right_padded(spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
+    """`ids, shown, scored: [row, position]`; the filler is token 0, which neither mask has."""
+    width = max(len(span.ids) for span in spans)
+    ids = torch.tensor([span.ids + [0] * (width - len(span.ids)) for span in spans])
+    places = torch.arange(width)[None]
+    shown = places < torch.tensor([[len(span.ids)] for span in spans])
+    return ids, shown.long(), (shown & (places >= torch.tensor([[span.start] for span in spans]))).long()
 
 
 def relevances(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[float | None]:
