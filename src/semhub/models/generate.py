@@ -1,0 +1,361 @@
+"""Generate under edits: a whole sweep of prompts, strengths and seeds as rows of one batch.
+
+Knows the forward pass with a cache and which edits leave the beginning of a pass alone, so that the prompt is run once
+for all rows that share it. Knows no task and no scorer.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from semhub.errors import BadInput
+from semhub.models import write
+from semhub.models.sampling import Sampling, counted, draws, next_ids
+from semhub.models.structure import evaluating, first_tensor, input_device, with_first_tensor
+from semhub.models.where import Encoding
+from semhub.models.write import Edit, Rows, at_strength, editing, prompt_columns, telling
+
+PLAIN = Sampling()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What one row wrote: `prompt` is the prompt's place in the list given, `ids` include the end token if it came, `text` does not."""
+
+    prompt: int
+    seed: int
+    strength: float
+    text: str
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the sweep, and the prompt as the tokenizer sees it."""
+
+    prompt: int
+    strength: float
+    seed: int
+    encoding: Encoding
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of every row alike."""
+
+    edits: tuple[Edit, ...]
+    tokens: int
+    sampling: Sampling
+    stop: tuple[str, ...]
+
+
+@dataclass
+class Prompts:
+    """The prompts of one batch, padded on the left: `ids, mask: [prompt, column]`, and the prompt of each row, `of: [row]`."""
+
+    ids: Tensor
+    mask: Tensor
+    of: Tensor
+
+    @property
+    def width(self) -> int:
+        return self.ids.shape[1]
+
+
+class Stopped(Exception):
+    """Leaves a forward pass whose remaining blocks are not needed."""
+
+
+def generate(
+    model,
+    prompts: Sequence[str],
+    *,
+    edits: Sequence[Edit] = (),
+    max_new_tokens: int = 32,
+    sampling: Sampling = PLAIN,
+    seeds: Sequence[int] = (0,),
+    strengths: Sequence[float] = (1.0,),
+    batch_rows: int = 64,
+    stop: str | Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Generation]:
+    """Continuations of every prompt at every strength and seed, in this order.
+
+    A strength scales how far the edits move the states (0: not at all, 1: as they say). Values of an edit with a row
+    axis, and a list of positions, have one entry per prompt. What a row writes depends on its prompt, strength and
+    seed only; rows of one prompt and seed share their random numbers across strengths. A row ends at the model's end
+    token or at a string of `stop`, which is cut off. `progress` is told how many rows each finished batch had.
+    Raises BadInput for an empty prompt, edit values of another number of rows, or an unknown layer or position.
+    """
+    encodings = encoded(model, prompts)
+    wanted = Wanted(tuple(edits), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ()))
+    write.check_layers(model, wanted.edits)
+    check_edits(wanted.edits, len(encodings))
+    rows = [Row(p, float(s), int(k), encoding) for p, encoding in enumerate(encodings) for s in strengths for k in seeds]
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row].encoding))
+    made: dict[int, Generation] = {}
+    with evaluating(model.parts.causal):
+        for start in range(0, len(order), batch_rows):
+            batch = order[start : start + batch_rows]
+            made.update(zip(batch, one_batch(model, [rows[row] for row in batch], wanted), strict=True))
+            if progress:
+                progress(len(batch))
+    return [made[row] for row in range(len(rows))]
+
+
+def encoded(model, prompts: Sequence[str]) -> list[Encoding]:
+    if isinstance(prompts, str):
+        raise BadInput("Prompts are a list of texts; found one text. Put it in a list.")
+    encodings = model.encode(list(prompts))
+    for encoding in encodings:
+        if not len(encoding.ids):
+            raise BadInput(f"The prompt {encoding.text!r} has no token to begin from.")
+    return encodings
+
+
+def check_edits(edits: Sequence[Edit], prompts: int) -> None:
+    """Raise BadInput for per-row values or positions that are not one per prompt (a batch could not tell them apart)."""
+    for edit in edits:
+        write.per_text(edit.at, prompts)
+        for value in getattr(edit.change, "values", ()):
+            if len(value) not in (1, prompts):
+                raise BadInput(
+                    f"The edit has values for {len(value)} rows; in generation they are one per prompt, and there are {prompts}."
+                )
+
+
+def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
+    """One prompt pass, then token by token."""
+    prompts = padded(batch, input_device(model.parts.embedding))
+    rows = Rows(torch.tensor([row.prompt for row in batch]), [row.encoding for row in batch], prompts.width)
+    strengths = torch.tensor([row.strength for row in batch])
+    cache, logits = prefilled(model, prompts, rows, strengths, wanted.edits)
+    written = continued(model, Decoding.begun(batch, prompts, rows, strengths, cache, logits, wanted), wanted)
+    return [
+        Generation(row.prompt, row.seed, row.strength, cut(text_of(model, row, ids), wanted.stop), tuple(ids))
+        for row, ids in zip(batch, written, strict=True)
+    ]
+
+
+def padded(batch: Sequence[Row], device: torch.device) -> Prompts:
+    """Each different prompt of the batch once, padded on the left with an id that the mask hides."""
+    different = list(dict.fromkeys(tuple(row.encoding.ids) for row in batch))
+    place = {ids: k for k, ids in enumerate(different)}
+    width = max(map(len, different))
+    ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in different], device=device)
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in different], device=device)
+    return Prompts(ids, mask, torch.tensor([place[tuple(row.encoding.ids)] for row in batch], device=device))
+
+
+# --- the prompt, run once for all rows that share it as far as no edit tells them apart ---
+
+
+def prefilled(model, prompts: Prompts, rows: Rows, strengths: Tensor, edits: Sequence[Edit]) -> tuple:
+    """Run the prompts under the edits: a cache with one entry per row, and the logits [row, vocab] that follow."""
+    edits = [edit for edit in edits if edit.when != "generated"]
+    column, layer = untouched(model, prompts, rows, edits)
+    edits = strengthened(edits, rows, strengths)
+    with telling(rows):
+        if column * len(model.parts.blocks) < prompts.width * layer:
+            return forked_at_layer(model, prompts, layer, edits)
+        return forked_at_column(model, prompts, column, edits)
+
+
+def strengthened(edits: Sequence[Edit], rows: Rows, strengths: Tensor) -> list[Edit]:
+    """The edits with the values of these rows, each row at its own strength."""
+    changes = [edit.change.rows(rows.index) if hasattr(edit.change, "rows") else edit.change for edit in edits]
+    return [replace(edit, change=at_strength(change, strengths)) for edit, change in zip(edits, changes, strict=True)]
+
+
+def untouched(model, prompts: Prompts, rows: Rows, edits: Sequence[Edit]) -> tuple[int, int]:
+    """How many of the first columns, and of the lowest blocks, no edit of the prompt touches in any row.
+
+    Nothing is shared where every row has its own prompt, or under edits from outside this sweep.
+    """
+    if len(prompts.ids) == len(rows.index) or write.active.get():
+        return 0, 0
+    mask = prompts.mask[prompts.of].bool().cpu()
+    chosen = torch.zeros(prompts.width, dtype=torch.bool)
+    for edit in edits:
+        chosen |= prompt_columns(edit, rows.encodings, mask, rows).any(0)
+    column = int(chosen.int().argmax()) if chosen.any() else prompts.width
+    # upper blocks that read the keys of lower ones (Gemma 3n) would not find them when they are grafted in afterwards
+    borrowing = getattr(model.parts.causal.config, "num_kv_shared_layers", 0)
+    return column, 0 if borrowing or not edits else min(edit.layer for edit in edits)
+
+
+def forked_at_column(model, prompts: Prompts, column: int, edits: Sequence[Edit]) -> tuple:
+    """Columns before `column` once per prompt, the others once per row."""
+    cache, logits = new_cache(model), None
+    if column:
+        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)[prompts.of]
+        cache.reorder_cache(prompts.of)
+    if column < prompts.width:
+        with editing(model, edits):
+            logits = forward(model, prompts.ids[prompts.of, column:], prompts.mask[prompts.of], cache)
+    return cache, logits
+
+
+def forked_at_layer(model, prompts: Prompts, layer: int, edits: Sequence[Edit]) -> tuple:
+    """Blocks up to `layer` once per prompt, the others once per row."""
+    lower, cache = new_cache(model), new_cache(model)
+    output = output_of(model, prompts, layer, lower)
+    states = first_tensor(output)
+    shared = with_first_tensor(output, states[prompts.of.to(states.device)])
+    with returning(model.parts.blocks[:layer], shared), editing(model, edits):
+        logits = forward(model, prompts.ids[prompts.of], prompts.mask[prompts.of], cache)
+    lower.reorder_cache(prompts.of)
+    cache.layers[:layer] = lower.layers[:layer]
+    return cache, logits
+
+
+def output_of(model, prompts: Prompts, layer: int, cache):
+    """What block `layer` returns, `[prompt, column, dim]` first; the blocks above it are not run."""
+    caught = []
+
+    def stop(block, args, output):
+        caught.append(output)
+        raise Stopped
+
+    handle = model.parts.blocks[layer - 1].register_forward_hook(stop)
+    try:
+        forward(model, prompts.ids, prompts.mask, cache)
+    except Stopped:
+        pass
+    finally:
+        handle.remove()
+    return caught[0]
+
+
+@contextmanager
+def returning(blocks: Sequence[torch.nn.Module], output) -> Iterator[None]:
+    """While it lasts the blocks compute nothing and return `output`; hooks on them still run."""
+    before = [vars(block).get("forward") for block in blocks]
+    try:
+        for block in blocks:
+            block.forward = lambda *args, **kwargs: output
+        yield
+    finally:
+        for block, forward in zip(blocks, before, strict=True):
+            if forward is None:
+                vars(block).pop("forward", None)
+            else:
+                block.forward = forward
+
+
+def new_cache(model):
+    from transformers import DynamicCache
+
+    return DynamicCache(config=model.parts.causal.config)
+
+
+def forward(model, ids: Tensor, mask: Tensor, cache) -> Tensor:
+    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, vocab]` at the last column; the cache grows."""
+    causal = model.parts.causal
+    given = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+    takes = inspect.signature(causal.forward).parameters
+    if "position_ids" in takes:
+        given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    if "logits_to_keep" in takes:
+        given["logits_to_keep"] = 1
+    return causal(**given).logits[:, -1]
+
+
+# --- token by token ---
+
+
+@dataclass
+class Decoding:
+    """The rows still being written: which they are (`alive`), and what the next step needs of each, row by row."""
+
+    alive: Tensor
+    rows: Rows
+    batch: Sequence[Row]
+    strengths: Tensor
+    cache: object
+    logits: Tensor
+    mask: Tensor
+    counts: Tensor | None
+    uniform: Tensor
+
+    @classmethod
+    def begun(
+        cls, batch: Sequence[Row], prompts: Prompts, rows: Rows, strengths: Tensor, cache, logits: Tensor, wanted: Wanted
+    ) -> "Decoding":
+        device, penalised = logits.device, wanted.sampling.frequency_penalty != 0
+        counts = counted([row.encoding.ids for row in batch], logits.shape[-1]).to(device) if penalised else None
+        uniform = torch.tensor([draws(row.seed, row.encoding.text, wanted.tokens) for row in batch], dtype=torch.float64, device=device)
+        return cls(torch.arange(len(batch)), rows, batch, strengths, cache, logits, prompts.mask[prompts.of], counts, uniform)
+
+    def keep(self, kept: Tensor) -> None:
+        """Go on with rows `kept: [row]` (places among the alive) only."""
+        self.alive, self.strengths = self.alive[kept], self.strengths[kept]
+        self.rows = Rows(self.rows.index[kept], [self.rows.encodings[k] for k in kept.tolist()], self.rows.width)
+        kept = kept.to(self.logits.device)
+        self.cache.reorder_cache(kept)
+        self.logits, self.uniform = self.logits[kept], self.uniform[kept]
+        self.mask = self.mask[kept.to(self.mask.device)]
+        self.counts = None if self.counts is None else self.counts[kept]
+
+    def step(self, model, ids: Tensor, edits: Sequence[Edit]) -> None:
+        """Feed `ids: [row]` and read the logits that follow."""
+        ids = ids.to(self.mask.device)[:, None]
+        self.mask = torch.cat([self.mask, torch.ones_like(ids)], dim=1)
+        with telling(self.rows), editing(model, strengthened(edits, self.rows, self.strengths)):
+            self.logits = forward(model, ids, self.mask, self.cache)
+
+
+def continued(model, state: Decoding, wanted: Wanted) -> list[list[int]]:
+    """The ids that each row of the batch writes."""
+    written: list[list[int]] = [[] for _ in state.batch]
+    edits = [edit for edit in wanted.edits if edit.when != "prompt"]
+    for step in range(wanted.tokens):
+        ids = next_ids(state.logits, state.counts, state.uniform[:, step], wanted.sampling)
+        if state.counts is not None:
+            state.counts.scatter_add_(1, ids[:, None], torch.ones_like(ids, dtype=state.counts.dtype)[:, None])
+        for row, token in zip(state.alive.tolist(), ids.tolist(), strict=True):
+            written[row].append(token)
+        ended = [ends(model, state.batch[row], written[row], wanted.stop) for row in state.alive.tolist()]
+        if all(ended) or step == wanted.tokens - 1:
+            break
+        if any(ended):
+            kept = (~torch.tensor(ended)).nonzero()[:, 0]
+            state.keep(kept)
+            ids = ids[kept.to(ids.device)]
+        state.step(model, ids, edits)
+    return written
+
+
+def ends(model, row: Row, ids: Sequence[int], stop: Sequence[str]) -> bool:
+    if ids[-1] in end_ids(model):
+        return True
+    return bool(stop) and any(mark in text_of(model, row, ids) for mark in stop)
+
+
+def end_ids(model) -> tuple[int, ...]:
+    """The ids at which this model ends a text, as its generation settings, configuration or tokenizer say."""
+    causal = model.parts.causal
+    for owner in (getattr(causal, "generation_config", None), causal.config, model.tokenizer):
+        end = getattr(owner, "eos_token_id", None)
+        if end is not None:
+            return (end,) if isinstance(end, int) else tuple(end)
+    return ()
+
+
+def text_of(model, row: Row, ids: Sequence[int]) -> str:
+    """What `ids` add to the prompt's text, decoded together with it: a tokenizer may drop the space that a text begins with."""
+
+    def decode(ids: list[int]) -> str:
+        return model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    before, whole = decode(list(row.encoding.ids)), decode([*row.encoding.ids, *ids])
+    return whole.removeprefix(before) if whole.startswith(before) else decode(list(ids))
+
+
+def cut(text: str, stop: Sequence[str]) -> str:
+    """`text` up to the first of the strings in `stop`."""
+    return text[: min([place for place in map(text.find, stop) if place >= 0], default=len(text))]
