@@ -12,7 +12,7 @@ from semhub.data.rows import BadRow, Row, read_lines
 from semhub.errors import BadInput
 
 MOST_LINES = 100  # that one quoted cell may run over
-_CELL = r'(?:[^"\t]*+|"(?:[^"]|"")*+")'
+_CELL = r'(?:"(?:[^"]|"")*+"|[^"\t]*+)'
 _WELL_QUOTED = re.compile(rf"{_CELL}(?:\t{_CELL})*+")
 
 

@@ -12,6 +12,7 @@ from semhub.data.rows import BadRow, Row, column_names, read_jsonl, read_lines, 
 from semhub.errors import BadInput
 
 TABLES = {".tsv": read_delimited, ".csv": read_delimited, ".jsonl": read_jsonl, ".ndjson": read_jsonl, ".parquet": read_parquet}
+ROW_ID = "row id"  # no type is called so, while `id` is Indonesian
 TEXT_COLUMNS = ("text", "sentence", "translation")
 
 
@@ -49,7 +50,7 @@ def _see_that_all_are_there(folder: Path, chosen: dict[str, Path | None], files:
 
 
 def read_folder(folder: Path, asked: Iterable[str] | None = None) -> tuple[list[str], Iterator[Row | BadRow], list[str]]:
-    """The types, the joined rows (cells `id` and one per type) and a notice of each thing left aside."""
+    """The types, the joined rows (cells ROW_ID and one per type) and a notice of each thing left aside."""
     files, others = type_files(folder, asked)
     notices = [f"not read, for their names tell no type that is wanted: {shown(others)}"] if others else []
     tables = [path for path in files.values() if kind(path) in TABLES]
@@ -68,7 +69,7 @@ def _align(files: dict[str, Path]) -> Iterator[Row | BadRow]:
     main = next(iter(files.values())).name
     for at in range(ends[shortest]):
         places = {type: (path.name, at + 1) for type, path in files.items()}
-        yield Row(main, at + 1, {type: lines[at] for type, lines in sides.items()}, places)
+        yield Row(main, at + 1, {ROW_ID: at + 1} | {type: lines[at] for type, lines in sides.items()}, places)
     longest = max(ends, key=ends.get)
     for at in range(ends[shortest], ends[longest]):
         yield BadRow(files[longest].name, at + 1, f"no partner: {files[shortest].name} ends after {ends[shortest]:,} lines")
@@ -97,7 +98,7 @@ def _no_partner(id: str, files: dict[str, Path], missing: list[str]) -> str:
 
 def _joined(id: str, sides: dict[str, Row]) -> Row:
     first = next(iter(sides.values()))
-    cells = {"id": id} | {type: row.cells["text"] for type, row in sides.items()}
+    cells = {ROW_ID: id} | {type: row.cells["text"] for type, row in sides.items()}
     return Row(first.file, first.line, cells, {type: (row.file, row.line) for type, row in sides.items()})
 
 

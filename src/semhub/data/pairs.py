@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from semhub.data.folder import TABLES, kind, read_folder
+from semhub.data.folder import ROW_ID, TABLES, kind, read_folder
 from semhub.data.hub import hub_id, read_hub
 from semhub.data.names import type_columns, type_of
 from semhub.data.rows import BadRow, Row, column_names, encoding_flaw, flaw, refuse, shown
@@ -68,22 +68,23 @@ def read_pairs(
     """
     if isinstance(types, str):
         raise BadInput(f"Types were given as the text {types!r}; give a list, such as {types.replace(',', ' ').split()}.")
-    names, rows, notices = _open(str(path_or_id), types, (revision, split, config))
-    columns = find_columns(names, types, str(path_or_id))
+    columns, rows, notices = _open(str(path_or_id), types, (revision, split, config))
     concepts, bad = _concepts(rows, columns, max_chars)
     refuse(bad, str(path_or_id), len(concepts), skip_bad)
     notices = notices + _left_aside(rows, columns) + _remarks(concepts, columns)
     return Pairs(concepts, tuple(columns.sides), bad, notices, digest(concepts), str(path_or_id))
 
 
-def _open(source: str, types: Sequence[str] | None, hub: tuple) -> tuple[list[str], list[Row | BadRow], list[str]]:
-    """The column names, the rows and notices, of whatever `source` is."""
+def _open(source: str, types: Sequence[str] | None, hub: tuple) -> tuple[Columns, list[Row | BadRow], list[str]]:
+    """The columns, the rows and notices, of whatever `source` is."""
     path = Path(source).expanduser()
     if path.is_dir():
         names, rows, notices = read_folder(path, types)
-        return ["id", *names], list(rows), notices
+        return Columns({name: name for name in names}, id=ROW_ID), list(rows), notices
     rows = [_flat(row) for row in _rows(path, source, hub)]
-    return column_names(rows), rows, []
+    if all(isinstance(row, BadRow) for row in rows):
+        refuse(rows, source, 0, skip_bad=True)
+    return find_columns(column_names(rows), types, source), rows, []
 
 
 def _rows(path: Path, source: str, hub: tuple) -> Iterable[Row | BadRow]:
