@@ -23,6 +23,10 @@ class FakeTask:
     paper: str = "figure 0"
     types: tuple = ("en", "zh")
     protocols: tuple = ("sound", "paper")
+    against: str = "no place is near"
+
+    def fits(self, types) -> bool:
+        return set(self.types) <= set(types)
 
 
 @dataclass

@@ -188,9 +188,9 @@ def _choose(asked: tuple[str, ...], model: str, protocol: str, types: tuple[str,
 
 
 def fits(task, model: str, types: tuple[str, ...] | None, pairs) -> bool:
-    """Whether the model (a bundled one says which types it knows) and the types asked for suffice for a task."""
-    known = types or _bundled_types(model)
-    return known is None or set(task.types) <= set(known)
+    """Whether the types asked for, those of the user's data, or those that a bundled model knows suffice for a task."""
+    known = types or getattr(pairs, "types", None) or _bundled_types(model)
+    return known is None or task.fits(known)
 
 
 def _bundled_types(model: str) -> tuple[str, ...] | None:
@@ -236,4 +236,4 @@ def _at_least(option: str, value: int | None, least: int) -> None:
 
 
 def _described(name: str, task) -> dict:
-    return {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types)}
+    return {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types), "against": task.against}

@@ -110,7 +110,16 @@ def _parquet_bytes(table: pa.Table) -> bytes:
 
 
 def to_json(value: object) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+    return (json.dumps(value, ensure_ascii=False, indent=1, default=_json_form) + "\n").encode()
+
+
+def _json_form(value: object):
+    # Tasks leave arrays, numpy numbers and read-only mappings among their extras.
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise SemhubError(f"Extras are written as JSON; found a {type(value).__name__}.")
 
 
 def read_json(path: Path) -> dict:

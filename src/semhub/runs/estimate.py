@@ -1,0 +1,229 @@
+"""WHAT WOULD RUN: passes, tokens, time, memory and bytes to fetch of a plan, from its declarations and a configuration.
+
+Opens no network's weights. Time is a model (arithmetic at a rate measured just now, plus a cost per pass), good to a factor of two.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from semhub.errors import UserError
+from semhub.methods.declare import Compare, Declaration, Decode, DecodeWords, Inject, Spread, Steer, Trajectory
+from semhub.runs import store
+from semhub.runs.plan import Part, Plan
+
+SAMPLE = 500  # texts whose tokens are counted; the rest is scaled
+CHARS_PER_TOKEN = 3.0  # where there is no tokenizer at hand
+BLOCK_SECONDS = 2e-4  # cost of one block in one pass beside its arithmetic
+EFFICIENCY = 0.5  # of the measured rate of a large product
+ACTIVATIONS = 16  # floats per token and width that a block holds at once
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a declaration asks of a model: texts to read once, at how many positions, and rows to generate."""
+
+    texts: Sequence[str]
+    positions: int = 1
+    rows: int = 0
+    new_tokens: int = 0
+    prompts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A network without its weights: None where the configuration is not on this machine."""
+
+    parameters: int
+    blocks: int
+    dim: int
+    vocab: int
+    bytes_each: int
+    count: Callable[[Sequence[str]], float] = field(repr=False)
+
+
+def estimate(plan: Plan, folder: Path) -> dict:
+    """Per part and in all: forwards, tokens, seconds, bytes of memory; bytes to fetch; what is finished already."""
+    works = {task: work(plan.tasks[task](plan.spec.protocol, _given(plan))) for task in plan.spec.tasks}
+    sizes = {name: size(plan, name) for name in plan.spec.models}
+    rate = measured_rate(plan.spec.opening.device)
+    parts = [_part(part, works[part.task], sizes[part.model], plan.spec.batch_tokens, rate, folder) for part in plan.parts]
+    missing = [part for part in parts if not part["finished"]]
+    fetch, notes = to_fetch(plan)
+    total = {key: _total([part[key] for part in missing], sum) for key in ("forwards", "tokens", "seconds")}
+    total |= {"memory": _total([part["memory"] for part in missing], max), "fetch": fetch}
+    return {"folder": str(folder), "parts": parts, "total": total, "notes": notes + plan.notes()}
+
+
+def _given(plan: Plan):
+    from semhub.tasks import given
+
+    spec = plan.spec
+    return given(scorers=spec.scorers, seed=spec.seed, types=spec.types, limit=spec.limit, pairs=plan.pairs, items=plan.items)
+
+
+def _total(values: list, join: Callable):
+    return None if None in values else join(values) if values else 0
+
+
+def _part(part: Part, asked: Work, net: Size | None, batch_tokens: int, rate: float, folder: Path) -> dict:
+    numbers = dict.fromkeys(("forwards", "tokens", "seconds", "memory")) if net is None else _numbers(asked, net, batch_tokens, rate)
+    return {"task": part.task, "model": part.model, "texts": len(asked.texts), "rows": asked.rows, **numbers} | {
+        "finished": store.finished(folder, part.file)
+    }
+
+
+def _numbers(asked: Work, net: Size, batch_tokens: int, rate: float) -> dict:
+    read = net.count(asked.texts)
+    prompt = net.count(asked.prompts) / max(1, len(asked.prompts))
+    made = asked.rows * (prompt + asked.new_tokens)
+    batch_rows = max(8, batch_tokens // 64)
+    passes = math.ceil(read / batch_tokens) + math.ceil(asked.rows / batch_rows) * (1 + asked.new_tokens)
+    unembedded = len(asked.texts) * asked.positions * (net.blocks + 1) + asked.rows * asked.new_tokens
+    work_done = 2 * net.parameters * (read + made) + 2 * unembedded * net.vocab * net.dim
+    states = 4 * len(asked.texts) * asked.positions * (net.blocks + 1) * net.dim
+    caches = net.bytes_each * 2 * net.blocks * net.dim * min(asked.rows, batch_rows) * (prompt + asked.new_tokens)
+    return {
+        "forwards": passes,
+        "tokens": round(read + made),
+        "seconds": round(work_done / (rate * EFFICIENCY) + passes * net.blocks * BLOCK_SECONDS, 1),
+        "memory": round(net.parameters * net.bytes_each + states + caches + 4 * ACTIVATIONS * batch_tokens * net.dim),
+    }
+
+
+# what a declaration asks for ---------------------------------------------------------------------------------------------
+
+
+def work(ask: Declaration) -> Work:
+    """The work behind a declaration, with the same arithmetic as its procedure."""
+    return WORK[type(ask)](ask)
+
+
+def _compare(ask: Compare) -> Work:
+    concepts = [concept for each in ask.sets.values() for concept in each]
+    concepts += [concept.contrasts[name] for concept in concepts for name in ask.controls if name in concept.contrasts]
+    shown = (
+        place.text(type, concept.text(type)) for concept in concepts for type in ask.types if type in concept.forms for place in ask.places
+    )
+    return Work(list(dict.fromkeys(text for text in shown if text is not None)), len(ask.places))
+
+
+def _decode(ask: Decode) -> Work:
+    return Work([cloze.prompt for each in ask.sets.values() for cloze in each])
+
+
+def _decode_words(ask: DecodeWords) -> Work:
+    return Work(["".join(line) for line in ask.lines], round(sum(map(len, ask.lines)) / max(1, len(ask.lines))))
+
+
+def _spread(ask: Spread) -> Work:
+    texts = [text for each in ask.prompts.values() for text in each] * len(ask.lens.norms)
+    return Work(texts, round(sum(map(len, texts)) / CHARS_PER_TOKEN / max(1, len(texts))))
+
+
+def _steer(ask: Steer) -> Work:
+    signs, layers = 1 + ask.both_signs, len({0, *ask.depths})
+    doses = signs * len(ask.strengths)
+    chosen = 1 + layers * doses
+    told = 1 + doses + signs * (layers - 1 + len(ask.pushes) - 1 + len(ask.neutral) + len(ask.controls))
+    prompts = [prompt.text for prompt in ask.prompts]
+    return _generated(prompts, round(len(prompts) * (chosen + told) / 2), ask.sampled)
+
+
+def _inject(ask: Inject) -> Work:
+    sources = [len({ask.main, prompt.type} & set(ask.pushes)) for prompt in ask.prompts]
+    return _generated([prompt.text for prompt in ask.prompts], sum(sources) * len(ask.writes) * len(ask.strengths), ask.sampled)
+
+
+def _generated(prompts: list[str], rows: int, sampled) -> Work:
+    return Work(prompts, 1, rows * (1 if sampled.greedy else sampled.seeds), sampled.tokens, prompts)
+
+
+def _trajectory(ask: Trajectory) -> Work:
+    return Work(list(ask.texts.values()))
+
+
+WORK = {
+    Compare: _compare,
+    Decode: _decode,
+    DecodeWords: _decode_words,
+    Spread: _spread,
+    Steer: _steer,
+    Inject: _inject,
+    Trajectory: _trajectory,
+}
+
+
+# what a model is ---------------------------------------------------------------------------------------------------------
+
+
+def size(plan: Plan, name: str) -> Size | None:
+    """The size of a model from its configuration alone; None where that is not here."""
+    if name in plan.opened:
+        model = plan.opened[name]
+        return _size_of(model.network, model.network.config, model.dtype.itemsize, model.tokenizer)
+    folder = here(name, plan.spec.opening.revision)
+    if folder is None or not (folder / "config.json").exists():
+        return None
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config)
+    asked = {"bfloat16": 2, "float16": 2}.get(plan.spec.opening.dtype or "", 4)
+    return _size_of(network, config, asked, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+
+
+def _size_of(network, config, bytes_each: int, tokenizer) -> Size:
+    parameters = sum(each.numel() for each in network.parameters())
+    return Size(parameters, config.num_hidden_layers, config.hidden_size, config.vocab_size, bytes_each, _counter(tokenizer))
+
+
+def _counter(tokenizer) -> Callable[[Sequence[str]], float]:
+    def count(texts: Sequence[str]) -> float:
+        sample = list(texts)[:: max(1, len(texts) // SAMPLE)]
+        return sum(map(len, tokenizer(sample)["input_ids"])) / len(sample) * len(texts) if sample else 0.0
+
+    return count
+
+
+def here(name: str, revision: str | None) -> Path | None:
+    """The folder of a model on this machine, without asking the network."""
+    from semhub.models import hub
+    from semhub.models.bundled import find_bundled
+
+    found = find_bundled(name)
+    if found:
+        return found.require()
+    folder = Path(name).expanduser()
+    return folder if folder.is_dir() else hub.in_cache(name, revision, False, True)
+
+
+def to_fetch(plan: Plan) -> tuple[int | None, list[str]]:
+    """Bytes that a run would fetch (None: not known), and what a person should know about that."""
+    name, revision = plan.spec.models[0], plan.spec.opening.revision
+    if name in plan.opened or here(name, revision) is not None:
+        return 0, []
+    from semhub.models.hub import bytes_to_fetch
+
+    try:
+        return bytes_to_fetch(name, revision), [f"{name} is not on this machine yet; passes and time are known once it is fetched."]
+    except UserError as error:
+        return None, [f"Unknown: {error}"]
+
+
+def measured_rate(device: str | None) -> float:
+    """Floating-point operations per second of a large float32 product on the device, measured for a tenth of a second."""
+    import torch
+
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    left, done = torch.ones(1024, 1024, device=where), 0
+    left @ left
+    started = time.perf_counter()
+    while time.perf_counter() - started < 0.1:
+        (left @ left)[0, 0].item()
+        done += 1
+    return done * 2 * 1024**3 / (time.perf_counter() - started)
