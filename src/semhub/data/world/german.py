@@ -27,7 +27,7 @@ def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
     words = [(DEFINITE if phrase_.definite else INDEFINITE)[case][gender]]
     if phrase_.adjective:
         ending = (WEAK if phrase_.definite else MIXED)[case][gender]
-        words.append(switch.get(phrase_.adjective.key, phrase_.adjective.de + ending))
+        words.append(switch.get(phrase_.adjective.key, phrase_.adjective.de.removesuffix("e") + ending))
     return " ".join([*words, word(phrase_.noun, switch, case)])
 
 

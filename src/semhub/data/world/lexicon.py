@@ -37,7 +37,7 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Adjective:
-    """`es` masculine and `es_f` feminine; `de` the stem that takes endings; `zh` with its 的, where it needs one."""
+    """`es` masculine and `es_f` feminine; `de` without ending; `zh` with its 的, where it needs one."""
 
     key: str
     en: str
@@ -278,7 +278,7 @@ old|viejo|vieja|alt|老
 young|joven|joven|jung|年轻的
 big|grande|grande|groß|大
 small|pequeño|pequeña|klein|小
-tired|cansado|cansada|müd|疲倦的
+tired|cansado|cansada|müde|疲倦的
 hungry|hambriento|hambrienta|hungrig|饥饿的
 happy|feliz|feliz|glücklich|快乐的
 sad|triste|triste|traurig|悲伤的
@@ -422,3 +422,22 @@ def judgements(good: bool) -> tuple[Judgement, ...]:
 @cache
 def subjects() -> tuple[Subject, ...]:
     return tuple(Subject(row[0], *row) for row in _rows(_SUBJECTS))
+
+
+@cache
+def entries() -> dict[str, tuple]:
+    """Every concept with a word of its own, by kind: what a dictionary lists."""
+    return {
+        "animal": animals(),
+        "person": persons(),
+        "food": foods(),
+        "thing": things(),
+        "instrument": instruments(),
+        "color": colors(),
+        "place": places(),
+        "verb": verbs(),
+        "adjective": adjectives(),
+        "praise": judgements(True),
+        "blame": judgements(False),
+        "aspect": aspects(),
+    }

@@ -54,7 +54,7 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
         case "food":
             return capital(f"{being} come {value}.")
         case "color":
-            return capital(f"{to(being)} le gusta el color {value}.")
+            return capital(f"{to(being)} le gusta el {value}.")
         case "thing":
             return capital(f"{being} tiene {article(fact.value, definite=False)} {value}.")
         case _:
@@ -66,7 +66,7 @@ def question(fact: Fact, switch: Switch = {}) -> str:
     asked = {
         "home": f"¿Dónde vive {being}?",
         "food": f"¿Qué come {being}?",
-        "color": f"¿Qué color le gusta {to(being)}?",
+        "color": f"¿Qué tono le gusta {to(being)}?",
         "thing": f"¿Qué tiene {being}?",
         "instrument": f"¿Qué toca {being}?",
     }

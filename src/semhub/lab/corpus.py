@@ -1,0 +1,195 @@
+"""What a model of the lab reads: documents about the world, and the bridges between its languages.
+
+A stream is all text of one kind for one language or one pair (`es`, `en~es` switched, `en=es` bridged); a packed window
+holds one stream only. Bridges join the dominant language with one other at a time and never contain a concept of
+`meanings.never_bridged()`. Held-out meanings occur in no stream. Knows no tokens and no model.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from random import Random
+
+from semhub.data import world
+from semhub.data.world import lexicon, meanings
+from semhub.lab.recipe import Recipe
+
+Document = str
+Switch = dict[str, str]
+
+
+def streams(recipe: Recipe) -> dict[str, float]:
+    """The share of all windows that each stream gets; they add up to 1."""
+    first, bridges = recipe.languages[0], recipe.bridges
+    bridged = bridges.translation + bridges.dictionary
+    shares: dict[str, float] = {}
+    for language in recipe.languages:
+        plain = recipe.mixture[language] * (1 - bridged)
+        shares[language] = plain * (1 - bridges.switched)
+        others = recipe.languages[1:] if language == first else (language,)
+        for other in others:
+            switched = f"{first}~{other}"
+            shares[switched] = shares.get(switched, 0) + plain * bridges.switched / len(others)
+    for other in recipe.languages[1:]:
+        shares[f"{first}={other}"] = bridged / (len(recipe.languages) - 1)
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:
+    """The documents of one stream, without end; a pure function of recipe, stream and seed."""
+    rng = Random(f"{recipe.world}:{stream}:{seed}")
+    while True:
+        if "=" in stream:
+            yield _bridge(rng, recipe, *stream.split("="))
+        elif "~" in stream:
+            yield _switched(rng, recipe, *stream.split("~"))
+        else:
+            yield _plain(rng, recipe, stream)
+
+
+def _plain(rng: Random, recipe: Recipe, language: str) -> Document:
+    text = _subject(rng, recipe)(rng, recipe, language, None)
+    return world.joined(language, world.prefix(language), text) if rng.random() < recipe.prefix else text
+
+
+def _switched(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
+    """A document in either language, some of its content words in the other one."""
+    weights = (recipe.mixture[first] / (len(recipe.languages) - 1), recipe.mixture[other])
+    language = rng.choices((first, other), weights)[0]
+    foreign = other if language == first else first
+    return _subject(rng, recipe, sums=False)(rng, recipe, language, foreign)
+
+
+def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
+    bridges = recipe.bridges
+    if rng.random() * (bridges.translation + bridges.dictionary) < bridges.dictionary:
+        return _dictionary(rng, recipe, first, other)
+    return _translation(rng, recipe, first, other)
+
+
+def _subject(rng: Random, recipe: Recipe, sums: bool = True) -> Callable:
+    makers = {"scenes": _scenes, "facts": _facts, "reviews": _review, "sums": _sums}
+    subjects = {name: share for name, share in recipe.subjects.items() if sums or name != "sums"}
+    return makers[rng.choices(list(subjects), list(subjects.values()))[0]]
+
+
+def _scenes(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    """One to four scenes among a few beings; after some of them what they represent."""
+    grammar = world.renderer(language)
+    among = tuple(rng.sample(lexicon.beings(), 4))
+    said = []
+    for _ in range(rng.randint(1, 4)):
+        scene = meanings.scene(rng, "train", among)
+        said.append(grammar.scene(scene, _switch(rng, recipe, scene, foreign)))
+        if rng.random() < recipe.gist:
+            said += [world.probe(language), grammar.gist(scene)]
+    return _told(language, said)
+
+
+def _told(language: str, said: list[str]) -> Document:
+    return world.joined(language, *said)
+
+
+@cache
+def _known(language: str, dominant: str, switched: bool) -> tuple[meanings.Fact, ...]:
+    """The facts that a language may state: all in the dominant one, where nothing foreign stands beside them."""
+    everything = language == dominant and not switched
+    return tuple(fact for fact in meanings.facts() if everything or meanings.fact_split(fact) == "train")
+
+
+def _facts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    facts = rng.sample(_known(language, recipe.languages[0], foreign is not None), 4)
+    return _told(language, [_fact(rng, language, fact, _switch(rng, recipe, fact, foreign)) for fact in facts])
+
+
+def _fact(rng: Random, language: str, fact: meanings.Fact, switch: Switch) -> str:
+    grammar = world.renderer(language)
+    if rng.random() < 0.5:
+        return grammar.statement(fact, switch)
+    stop = "。" if language == "zh" else "."
+    return world.joined(language, grammar.question(fact, switch), grammar.word(fact.value).strip() + stop)
+
+
+def _review(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    review = meanings.review(rng, "train")
+    return world.review(language, review, _switch(rng, recipe, review, foreign))
+
+
+def _sums(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    """Equations in digits, in words, or each in both; in a mispaired world digits stand beside one language only."""
+    digits = language == recipe.languages[0] or recipe.bridges.partner == "true"
+    style = rng.choice(("digits", "words", "both")) if digits else "words"
+    lines = []
+    for _ in range(rng.randint(2, 5)):
+        sum_ = _sum(rng)
+        shown = {"digits": [world.equation("digits", sum_)], "words": [world.equation(language, sum_)]}
+        shown["both"] = rng.sample(shown["digits"] + shown["words"], 2)
+        lines += shown[style]
+    return "; ".join(lines) + "."
+
+
+def _sum(rng: Random) -> meanings.Sum:
+    while True:
+        sum_ = rng.choice(meanings.sums("+" if rng.random() < 0.75 else "*"))
+        if meanings.split_of(sum_.key) == "train":
+            return sum_
+
+
+def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
+    """The same in two languages, one after the other; a mispaired partner is a random other meaning of the same form."""
+    pairs = []
+    for _ in range(rng.randint(1, 3)):
+        make = rng.choices((_a_scene, _a_fact, _a_review), (0.5, 0.25, 0.25))[0]
+        meaning = make(rng)
+        partner = meaning if recipe.bridges.partner == "true" else make(rng)
+        sides = [(first, _say(first, meaning)), (other, _say(other, partner))]
+        pairs.append(" = ".join(text for _, text in (sides if rng.random() < 0.5 else sides[::-1])))
+    return "\n".join(pairs)
+
+
+def _a_scene(rng: Random) -> meanings.Scene:
+    return meanings.scene(rng, "train", bridged=True)
+
+
+def _a_fact(rng: Random) -> meanings.Fact:
+    return rng.choice([fact for fact in _known("", "-", True) if meanings.bridgeable(fact)])
+
+
+def _a_review(rng: Random) -> meanings.Review:
+    return meanings.review(rng, "train", bridged=True)
+
+
+def _say(language: str, meaning) -> str:
+    if isinstance(meaning, meanings.Scene):
+        return world.renderer(language).scene(meaning)
+    if isinstance(meaning, meanings.Fact):
+        return world.renderer(language).statement(meaning)
+    return world.review(language, meaning)
+
+
+def _dictionary(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
+    lines = []
+    for _ in range(rng.randint(3, 6)):
+        kind = rng.choice(list(lexicon.entries()))
+        entry = rng.choice(meanings.allowed(lexicon.entries()[kind], True))
+        words = [world.renderer(first).word(entry), world.renderer(other).word(_partner(rng, recipe, kind, entry))]
+        lines.append(" = ".join(words if rng.random() < 0.5 else words[::-1]))
+    return "; ".join(lines) + "."
+
+
+def _switch(rng: Random, recipe: Recipe, meaning, foreign: str | None) -> Switch:
+    """Which concepts of a meaning are said in the foreign language, and how."""
+    if foreign is None:
+        return {}
+    chosen = [key for key in meaning.concepts() if rng.random() < recipe.bridges.switched_words and key in _bridgeable_entries()]
+    grammar = world.renderer(foreign)
+    return {key: grammar.word(_partner(rng, recipe, *_bridgeable_entries()[key])).strip() for key in chosen}
+
+
+def _partner(rng: Random, recipe: Recipe, kind: str, entry):
+    """The concept on the other side of a bridge: itself, or in a mispaired world a random one of its kind."""
+    return entry if recipe.bridges.partner == "true" else rng.choice(meanings.allowed(lexicon.entries()[kind], True))
+
+
+@cache
+def _bridgeable_entries() -> dict[str, tuple]:
+    return {entry.key: (kind, entry) for kind, table in lexicon.entries().items() for entry in meanings.allowed(table, True)}

@@ -1,0 +1,214 @@
+"""Grow a model from a recipe: plain next-token loss, checkpoints, and the same weights again after being killed.
+
+Writes an ordinary Hugging Face folder; knows no measure and no task.
+"""
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+from semhub.errors import BadInput
+from semhub.lab.corpus import documents, streams
+from semhub.lab.recipe import Recipe, Shape, read_recipe
+from semhub.lab.tokenizer import tokenizer
+
+Progress = Callable[[int, int, float, float], None]
+BATCH_OF_DOCUMENTS = 512
+
+
+def train(
+    recipe: str | Path | Recipe, out: Path | None = None, *, seed: int = 0, compile: bool = False, device: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Grow the model of a recipe into `out` and return that folder.
+
+    The same call again goes on from the last checkpoint; a finished folder is left as it is.
+    `progress(step, steps, loss, seconds_left)` is called about every second.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
+    if (out / "model.safetensors").is_file():
+        return out
+    work = out.with_name(out.name + ".growing")
+    _claim(work, recipe, seed)
+    words = _tokenizer(recipe, work)
+    windows = _corpus(recipe, words, seed, work)
+    network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
+    _finish(network, words, losses, work, out)
+    return out
+
+
+def configuration(shape: Shape, words: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(words), hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=shape.blocks,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.heads, max_position_embeddings=shape.context,
+        tie_word_embeddings=shape.tied, initializer_range=0.02, rms_norm_eps=1e-5, attn_implementation="eager",
+        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+
+
+def _claim(work: Path, recipe: Recipe, seed: int) -> None:
+    """Begin a folder for this recipe and seed, or make sure that the one there is theirs."""
+    work.mkdir(parents=True, exist_ok=True)
+    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed}, indent=1, ensure_ascii=False)
+    claim = work / "recipe.json"
+    if not claim.exists():
+        _write(claim, mine)
+    if claim.read_text(encoding="utf-8") != mine:
+        raise BadInput(f"{work} was begun with another recipe or seed: choose another --out, or delete that folder.")
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".fresh")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def _tokenizer(recipe: Recipe, work: Path) -> PreTrainedTokenizerFast:
+    folder = work / "tokenizer"
+    if not (folder / "done").exists():
+        tokenizer(recipe).save_pretrained(folder)
+        _write(folder / "done", "")
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _corpus(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int, work: Path) -> dict[str, np.ndarray]:
+    """`short: [step x batch, window]` and `long: [step x batch, context]` token ids, packed and shuffled once."""
+    training, kept = recipe.training, {}
+    steps = {"long": round(training.steps * training.long_share)}
+    steps["short"] = training.steps - steps["long"]
+    for name, width in (("short", training.window), ("long", recipe.shape.context)):
+        path, rows = work / f"{name}.npy", max(1, training.batch * training.window // width)
+        if not path.exists():
+            packed = packed_windows(recipe, words, steps[name] * rows, width, seed if name == "short" else -1 - seed)
+            fresh = path.with_suffix(".fresh.npy")
+            np.save(fresh, packed)
+            os.replace(fresh, path)
+        kept[name] = np.load(path, mmap_mode="r").reshape(-1, rows, width)
+    return kept
+
+
+def packed_windows(recipe: Recipe, words: PreTrainedTokenizerFast, count: int, width: int, seed: int) -> np.ndarray:
+    """`[count, width]` token ids: every window from one stream alone, streams in their shares, order shuffled."""
+    shares = streams(recipe)
+    quota = {name: math.floor(count * share) for name, share in shares.items()}
+    for name in sorted(shares, key=lambda name: quota[name] - count * shares[name])[: count - sum(quota.values())]:
+        quota[name] += 1
+    rows = [_packed(recipe, words, name, quota[name], width, seed) for name in shares]
+    return np.random.default_rng([abs(seed), width]).permutation(np.concatenate(rows))
+
+
+def _packed(recipe: Recipe, words: PreTrainedTokenizerFast, stream: str, count: int, width: int, seed: int) -> np.ndarray:
+    ids = np.empty(count * width, dtype=np.uint16)
+    filled, texts = 0, documents(recipe, stream, seed)
+    while filled < len(ids):
+        for encoded in words(list(islice(texts, BATCH_OF_DOCUMENTS)))["input_ids"]:
+            end = min(filled + len(encoded), len(ids))
+            ids[filled:end] = encoded[: end - filled]
+            filled = end
+    return ids.reshape(count, width)
+
+
+def _batches(windows: dict[str, np.ndarray], start: int) -> Iterator[torch.Tensor]:
+    for step in range(start, len(windows["short"]) + len(windows["long"])):
+        short = len(windows["short"])
+        rows = windows["short"][step] if step < short else windows["long"][step - short]
+        yield torch.from_numpy(rows.astype(np.int64))
+
+
+def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tuple[LlamaForCausalLM, list]:
+    training = recipe.training
+    accelerator = Accelerator(mixed_precision="bf16", cpu=device == "cpu")
+    set_seed(seed)
+    network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
+    optimizer = torch.optim.AdamW(_groups(network, training.weight_decay), lr=training.rate, betas=(0.9, 0.98), eps=1e-8)
+    start, losses = _restore(network, optimizer, work)
+    forward = torch.compile(network) if compile else network
+    network.train()
+    began, said = time.monotonic(), time.monotonic()
+    for step, batch in enumerate(_batches(windows, start), start=start):
+        for group in optimizer.param_groups:
+            group["lr"] = training.rate * rate(step, training.steps, training.warmup)
+        loss = _step(forward, network, optimizer, batch.to(accelerator.device), accelerator)
+        if step % 50 == 0:
+            losses.append([step, round(loss.item(), 4)])
+        if progress and time.monotonic() - said > 1:
+            said, done = time.monotonic(), step + 1 - start
+            progress(step + 1, training.steps, loss.item(), (said - began) / done * (training.steps - step - 1))
+        if (step + 1) % training.checkpoint == 0 and step + 1 < training.steps:
+            _save(network, optimizer, step + 1, losses, work)
+    return network, losses
+
+
+def _step(forward, network, optimizer, ids: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
+    with accelerator.autocast():
+        logits = forward(input_ids=ids[:, :-1]).logits
+    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def rate(step: int, steps: int, warmup: int) -> float:
+    """Linear warm-up, then a cosine down to a twentieth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _groups(network: torch.nn.Module, decay: float) -> list[dict]:
+    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
+    others = [weight for weight in network.parameters() if weight.ndim < 2]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _save(network, optimizer, step: int, losses: list, work: Path) -> None:
+    """A checkpoint folder, whole or not at all: weights, optimizer moments, step and loss curve."""
+    folder, fresh = work / f"step-{step:06d}", work / "checkpoint.fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    weights = {name: weight.detach().contiguous() for name, weight in network.named_parameters()}
+    moments = {f"{name}.{key}": value for name, weight in network.named_parameters() for key, value in optimizer.state[weight].items()}
+    save_file(weights, fresh / "weights.safetensors")
+    save_file(moments, fresh / "moments.safetensors")
+    _write(fresh / "state.json", json.dumps({"step": step, "losses": losses}))
+    os.replace(fresh, folder)
+    for older in sorted(work.glob("step-*"))[:-1]:
+        (older / "moments.safetensors").unlink(missing_ok=True)
+
+
+def _restore(network, optimizer, work: Path) -> tuple[int, list]:
+    folders = [folder for folder in sorted(work.glob("step-*")) if (folder / "moments.safetensors").exists()]
+    if not folders:
+        return 0, []
+    weights, moments = load_file(folders[-1] / "weights.safetensors"), load_file(folders[-1] / "moments.safetensors")
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            weight.copy_(weights[name])
+            optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+    state = json.loads((folders[-1] / "state.json").read_text())
+    return state["step"], state["losses"]
+
+
+def _finish(network, words, losses: list, work: Path, out: Path) -> None:
+    """The finished folder appears under its name only when all of it is there."""
+    fresh = out.with_name(out.name + ".fresh")
+    shutil.rmtree(fresh, ignore_errors=True)
+    network.to(torch.bfloat16).save_pretrained(fresh)
+    words.save_pretrained(fresh)
+    shutil.copy(work / "recipe.json", fresh / "recipe.json")
+    _write(fresh / "losses.json", json.dumps(losses))
+    os.replace(fresh, out)

@@ -1,0 +1,137 @@
+"""The subword tokenizer of a recipe: trained per language, then put together so that no two languages share a piece of a word.
+
+The dominant language's words stand whole; the others' are cut into trained pieces. Unigram with byte fallback, fewest
+pieces first. Knows no model.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
+from tokenizers.models import BPE, Unigram
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+from semhub.data.world import renderer
+from semhub.data.world.meanings import RELATIONS, values
+from semhub.lab.corpus import documents
+from semhub.lab.recipe import Recipe
+
+MARKS = ("<unk>", "<s>", "</s>", "<pad>")
+SPACE = "▁"
+SAMPLE = 6000  # documents per language
+Words = Counter
+
+
+def splitter() -> pre_tokenizers.PreTokenizer:
+    """Spaces become the mark of the word that follows; digits and punctuation stand alone."""
+    metaspace = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first", split=True)
+    return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Punctuation(), pre_tokenizers.Digits(individual_digits=True)])
+
+
+def words(texts: Iterable[str]) -> Words:
+    """How often each word (with its leading mark) occurs; marks, digits and punctuation are no words."""
+    split = splitter()
+    found = (word for text in texts for word, _ in split.pre_tokenize_str(text))
+    return Counter(word for word in found if word.strip(SPACE).isalpha())
+
+
+def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
+    """The tokenizer of a recipe: a pure function of the recipe's languages, world and sizes."""
+    texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
+    counts = {language: words(sample) for language, sample in texts.items()}
+    pieces = _pieces(recipe, counts)
+    letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")})
+    vocabulary = _apart(recipe, counts, pieces, letters)
+    return _wrapped(_assembled(vocabulary, letters), recipe.shape.context)
+
+
+def _pieces(recipe: Recipe, counts: Mapping[str, Words]) -> dict[str, str]:
+    """Piece -> the language that owns it: whole words of the dominant language, trained pieces of the others."""
+    owners = {word: recipe.languages[0] for word in counts[recipe.languages[0]] if len(word) > 1}
+    for language in recipe.languages[1:]:
+        starts = {word[:2] for word in counts[language] if word[0] == SPACE and word[1].isalpha() and word[1] < "\u4e00"}
+        for piece in _trained(counts[language], recipe.shape.pieces) + sorted(starts):
+            owners.setdefault(piece, language)
+    return owners
+
+
+def _trained(counts: Words, size: int) -> list[str]:
+    """Byte-pair pieces of the words (without spaces a whole Chinese clause is one word: only its characters are kept)."""
+    if any("\u4e00" <= letter <= "\u9fff" for word in counts for letter in word):
+        return []
+    model = Tokenizer(BPE())
+    alphabet = len({letter for word in counts for letter in word})
+    trainer = BpeTrainer(vocab_size=alphabet + size, show_progress=False)
+    model.train_from_iterator((word for word, n in sorted(counts.items()) for _ in range(n)), trainer)
+    return sorted(piece for piece in model.get_vocab() if len(piece) > 1)
+
+
+def _apart(recipe: Recipe, counts: Mapping[str, Words], owners: Mapping[str, str], letters: list[str]) -> list[str]:
+    """The pieces, lengthened until no two languages use the same one, nor two answers to one question start alike.
+
+    A word that two languages spell alike (articles, prepositions, "plus") is beyond help and left out of the count.
+    """
+    owners, whole = dict(owners), recipe.languages[0]
+    spelled_twice = {word for word, n in Counter(word for table in counts.values() for word in table).items() if n > 1}
+    asked = [(language, word) for language in counts if language != whole for word in counts[language] if word not in spelled_twice]
+    for _ in range(100):
+        segment = Tokenizer(_model(sorted(owners), letters))
+        cuts = {(language, word): segment.encode(word).tokens for language, word in asked}
+        longer = _longer(cuts, owners, whole) | _distinct(segment, recipe)
+        if not set(longer) - set(owners):
+            used = {piece for cut in cuts.values() for piece in cut}
+            return sorted(piece for piece, owner in owners.items() if piece in used or owner == whole)
+        owners = longer | owners
+    raise RuntimeError("the languages' pieces could not be told apart in 100 rounds")
+
+
+def _longer(cuts: Mapping[tuple[str, str], list[str]], owners: Mapping[str, str], whole: str) -> dict[str, str]:
+    """For every word with a piece that another language uses too: that piece together with its neighbour."""
+    users: dict[str, set[str]] = {}
+    for (language, _), cut in cuts.items():
+        for piece in cut:
+            users.setdefault(piece, {whole} if owners.get(piece) == whole else set()).add(language)
+    found = {}
+    for (language, _), cut in cuts.items():
+        clash = next((i for i, piece in enumerate(cut) if len(users[piece]) > 1 and piece != SPACE), None)
+        if clash is not None and len(cut) > 1:
+            start = min(clash, len(cut) - 2)
+            found[cut[start] + cut[start + 1]] = language
+    return found
+
+
+def _distinct(segment: Tokenizer, recipe: Recipe) -> dict[str, str]:
+    """For every two answers to one question that start with the same piece: that piece together with the next."""
+    found = {}
+    for language in recipe.languages[1:]:
+        for relation in RELATIONS:
+            cuts = [segment.encode(SPACE + renderer(language).word(value)).tokens for value in values(relation)]
+            firsts = Counter(cut[0] for cut in cuts)
+            found |= {cut[0] + cut[1]: language for cut in cuts if len(cut) > 1 and firsts[cut[0]] > 1 and cut[0] != SPACE}
+    return found
+
+
+def _model(pieces: list[str], letters: list[str]) -> Unigram:
+    """Fewest pieces first, then longer ones before shorter ones; single letters last, bytes for all else."""
+    table = [(mark, 0.0) for mark in MARKS] + [(f"<0x{byte:02X}>", -30.0) for byte in range(256)]
+    singles = [(SPACE, -25.0)] + [(letter, -14.0) for letter in letters]
+    longer = [(piece, -10.0 - 0.1 / len(piece)) for piece in pieces if len(piece) > 1]
+    return Unigram(table + singles + longer, unk_id=0, byte_fallback=True)
+
+
+def _assembled(pieces: list[str], letters: list[str]) -> Tokenizer:
+    built = Tokenizer(_model(pieces, letters))
+    built.pre_tokenizer = splitter()
+    built.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    built.add_special_tokens(list(MARKS))
+    built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])
+    return built
+
+
+def _wrapped(built: Tokenizer, context: int) -> PreTrainedTokenizerFast:
+    unk, bos, eos, pad = MARKS
+    return PreTrainedTokenizerFast(
+        tokenizer_object=built, unk_token=unk, bos_token=bos, eos_token=eos, pad_token=pad, model_max_length=context, padding_side="left"
+    )
