@@ -209,12 +209,22 @@ def test_the_lens_shows_words_as_people_write_them(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["words"][0][1] == [["狗", 0.25]]
 
 
-def test_lab_train_passes_on(monkeypatch, capsys):
+def test_lab_train_passes_on_and_tells_how_far_it_is(monkeypatch, capsys):
     seen = []
-    monkeypatch.setattr(jobs, "grow", lambda recipe, out, **given: seen.append((recipe, out, given)) or Path("grown/text"))
+
+    def grow(recipe, out, *, progress, **given):
+        seen.append((recipe, out, given))
+        for step in range(0, 41):
+            progress(step, 40, 2.5, 60.0)
+        return out
+
+    monkeypatch.setattr(jobs, "grow", grow)
     assert semhub("lab", "train", "text", "--out", "grown/text", "--seed", "2") == 0
-    assert seen == [("text", Path("grown/text"), {"seed": 2, "resume": True})]
-    assert capsys.readouterr().out == "grown/text\n"
+    assert seen == [("text", Path("grown/text"), {"seed": 2, "compile": False, "device": None})]
+    shown = capsys.readouterr()
+    assert shown.out == "grown/text\n"
+    assert shown.err.splitlines()[1] == "step 4 of 40: loss 2.500, 1 min 0 s left"
+    assert len(shown.err.splitlines()) == 11
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"], []])

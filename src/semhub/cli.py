@@ -159,13 +159,16 @@ def lens(
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the grown model.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed; default: the recipe's.")] = None,
-    resume: Annotated[bool, typer.Option("--resume/--afresh", help="Go on from the last checkpoint in the folder.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of corpus, weights and batches.")] = 0,
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the network first; pays off in long trainings.")] = False,
+    device: Device = None,
 ) -> None:
-    """Grow a model from a recipe into an ordinary Hugging Face folder."""
+    """Grow a model from a recipe into an ordinary Hugging Face folder; the same command again goes on where it stopped."""
     from semhub import jobs
 
-    print(jobs.grow(recipe, out, seed=seed, resume=resume))
+    with terminal.growing() as progress:
+        folder = jobs.grow(recipe, out, seed=seed, compile=compile, device=device, progress=progress)
+    print(folder)
 
 
 def main(arguments: list[str] | None = None) -> None:

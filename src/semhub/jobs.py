@@ -49,7 +49,7 @@ def check(model: object | None = None, opening: Opening = AS_IT_COMES):
 
 
 def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
-    """Train a small model from a recipe -> its folder."""
+    """Train a small model from a recipe -> its folder; `keywords` are those of `lab.train`."""
     from semhub.lab import train
 
     return train(recipe, None if out is None else Path(out), **keywords)

@@ -4,6 +4,7 @@ Knows how things look, not how they come about.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,9 +21,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], captio
     table = Table(*columns, caption=caption, caption_justify="left", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console = Console(highlight=False, markup=False)
     # Where no one looks there is no width to keep to: a log or a pipe gets each row on a line of its own.
-    console.print(table, width=None if console.is_terminal else 10_000)
+    width = None if sys.stdout.isatty() else 10_000
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def amount(n: float | None, unit: str = "") -> str:
@@ -84,6 +85,31 @@ def _bar(progress, whole, part, event) -> None:
     elif event.kind == "done":
         progress.update(whole, advance=1)
         _line(progress.console, event)
+
+
+@contextmanager
+def growing() -> Iterator[Callable]:
+    """Something that shows `(step, steps, loss, seconds_left)`: one bar if a person looks at stderr, else ten lines in all."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        shown: set[int] = set()
+        yield lambda step, steps, loss, left: _tenth(console, shown, step, steps, f"loss {loss:.3f}, {duration(left)} left")
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("growing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda step, steps, loss, left: progress.update(
+            bar, completed=step, total=steps, description=f"{duration(left)} left, loss {loss:.3f}"
+        )
+
+
+def _tenth(console: Console, shown: set[int], step: int, steps: int, note: str) -> None:
+    tenth = 10 * step // max(1, steps)
+    if tenth not in shown:
+        shown.add(tenth)
+        console.print(f"step {step} of {steps}: {note}")
 
 
 def show_run(done, json_wanted: bool) -> None:
