@@ -143,6 +143,8 @@ def word_items(
         elif found := spots_of(words, encoding, glosses, gloss_id, len(kept), counts):
             spots += found
             kept.append(line)
+        else:
+            counts["lines left out: no usable word"] += 1
     if not spots:
         raise BadInput(f"No word of {counts['lines']:,} lines is one token with a gloss of one token; found: {dict(counts)}.")
     return WordItems(kept, spots, dict(counts))
