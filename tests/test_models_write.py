@@ -3,56 +3,28 @@
 import functools
 import re
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 import torch
 import transformers
 from transformers import DynamicCache
 
+from families import network_of, words_of
 from semhub.edits import ablate, add, replace
 from semhub.errors import BadInput
-from semhub.models.structure import find, first_tensor, with_first_tensor
+from semhub.models.opening import load
+from semhub.models.structure import first_tensor, with_first_tensor
 from semhub.models.where import Encoding
 from semhub.models.write import Edit, Rows, at_strength, change_at, editing, telling
-from tiny_models import tokenizer
 
-SMALL = {"num_hidden_layers": 3, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}
-FAMILIES = {
-    "llama": ("LlamaConfig", {**SMALL, "num_key_value_heads": 2}),
-    "gpt2": ("GPT2Config", {"n_layer": 3, "n_embd": 32, "n_head": 4, "n_positions": 256}),
-    "bloom": ("BloomConfig", {"n_layer": 3, "hidden_size": 32, "n_head": 4}),
-    "opt": ("OPTConfig", {"num_hidden_layers": 3, "hidden_size": 32, "num_attention_heads": 4, "ffn_dim": 48, "word_embed_proj_dim": 32}),
-    "gemma": ("GemmaConfig", {**SMALL, "num_key_value_heads": 1, "head_dim": 8}),
-    "gemma3": ("Gemma3TextConfig", {**SMALL, "num_key_value_heads": 2, "head_dim": 8, "sliding_window": 4}),
-}
-PROMPTS = ("The dog sees the cat.", "El hotel es bueno.", "Good", "5=3+", "The cat sees the dog. This represents", "这代表了狗。")
-DIM = 32
-
-
-def network_of(family, words):
-    config, options = FAMILIES[family]
-    torch.manual_seed(len(family))
-    settings = getattr(transformers, config)(vocab_size=len(words), bos_token_id=0, eos_token_id=1, pad_token_id=2, **options)
-    network = transformers.AutoModelForCausalLM.from_config(settings).float().eval()
-    with torch.no_grad():
-        for weights in network.parameters():
-            weights.add_(0.2 * torch.randn_like(weights))
-    return network
+KINDS = ("llama", "gpt2", "bloom", "opt", "gemma", "gemma2")  # rotary, learned, ALiBi and offset positions; sliding windows
+PROMPTS = ("The dog sees the cat.", "El perro ve el gato.", "dog", "5=3+", "The cat sees the dog. This represents", "这代表了狗。")
+DIM = 16
 
 
 @functools.cache
-def opened(family="llama", bos=True):
-    """A network and what writing asks of a model: parts, tokenizer, encode."""
-    words = tokenizer(bos=bos)
-
-    def encode(texts, special=True):
-        given = [words(text, add_special_tokens=special, return_offsets_mapping=True) for text in texts]
-        marks = [[token in words.all_special_ids for token in one["input_ids"]] for one in given]
-        return [Encoding(one["input_ids"], one["offset_mapping"], text, mark) for one, text, mark in zip(given, texts, marks, strict=True)]
-
-    network = network_of(family, words)
-    return SimpleNamespace(network=network, tokenizer=words, parts=find(network), encode=encode)
+def opened(kind="llama"):
+    return load((network_of(kind), words_of(kind)), prove=False)
 
 
 def vector(seed=0, *shape):
@@ -103,27 +75,27 @@ def batch_logits(model, encodings, side="left", **more):
 
 
 POSITIONS = {
-    "last": lambda n: [n - 1],
-    "first": lambda n: [0],
-    "all": lambda n: range(n),
-    "first:2": lambda n: [0, 1],
-    "mean": lambda n: range(1, n),
-    -2: lambda n: [n - 2],
-    1: lambda n: [1],
+    "last": lambda one: [len(one) - 1],
+    "first": lambda one: [0],
+    "all": lambda one: range(len(one)),
+    "first:2": lambda one: [0, 1],
+    "mean": lambda one: range(one.ids[0] == 0, len(one)),
+    -1: lambda one: [len(one) - 1],
+    0: lambda one: [0],
 }
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_an_edit_lands_where_it_is_told_under_padding(family, side):
-    model, push = opened(family), 3 * vector()
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_edit_lands_where_it_is_told_under_padding(kind, side):
+    model, push = opened(kind), 3 * vector()
     encodings = model.encode(PROMPTS)
     assert len({len(one) for one in encodings}) > 3
     for (at, positions), layer in zip(POSITIONS.items(), (0, 1, 2, 3, 0, 1, 2), strict=True):
-        with editing(model, [Edit(layer, add(push), at)]):
+        with model.edit(Edit(layer, add(push), at)):
             batch = batch_logits(model, encodings, side)
         for one, logits in zip(encodings, batch, strict=True):
-            with by_hand(model, layer, {p: lambda h: h + push for p in positions(len(one))}):
+            with by_hand(model, layer, {p: lambda h: h + push for p in positions(one)}):
                 assert torch.allclose(logits, plain_logits(model, one.ids), atol=1e-4), (at, layer, one.text)
 
 
@@ -143,6 +115,26 @@ def test_first_positions_count_from_the_bos(side):
         assert not torch.allclose(logits[1], plain_logits(model, one.ids)[1], atol=1e-2)
 
 
+@pytest.mark.parametrize("texts", [("dog",), ("dog", "The dog sees the cat.")])
+def test_a_text_shorter_than_the_first_positions_takes_those_it_has(texts):
+    model, vectors = opened("llama"), 3 * vector(1, 4)
+    encodings = model.encode(texts)
+    assert len(encodings[0]) == 2
+    with model.edit(Edit(1, add(vectors[None]), "first:4", "prompt")):
+        logits = batch_logits(model, encodings)[0]
+    with by_hand(model, 1, {p: lambda h, p=p: h + vectors[p] for p in range(2)}):
+        assert torch.allclose(logits, plain_logits(model, encodings[0].ids), atol=1e-4)
+
+
+def test_reading_sees_the_edits_of_its_own_texts():
+    """`read` sorts texts by length; values and positions per text follow them."""
+    model, values = opened("llama"), vector(14, len(PROMPTS))
+    at = ["last", "first", "last", -2, "word:This", "last"]
+    with model.edit(Edit(2, replace(values), at)):
+        states = model.read(PROMPTS, at, layers=[2], batch_tokens=16)
+    assert torch.equal(states[0], values)
+
+
 def test_words_are_found_in_the_tokens_of_the_pass():
     model, text = opened("llama"), "The dog sees the cat."
     encoding = model.encode([text])[0]
@@ -155,17 +147,17 @@ def test_words_are_found_in_the_tokens_of_the_pass():
 
 
 def test_tokens_that_no_text_has_are_refused_where_words_are_asked_for():
-    model = opened("llama")
+    model = opened("gpt2")
     pieces = [one.ids for one in model.encode(["The", " ", "d", "o", "g"], special=False)]
-    split = Encoding([0, *sum(pieces, [])], [], "", [])
-    with pytest.raises(BadInput, match="not what the tokenizer makes"), editing(model, [Edit(1, add(vector()), "word:dog")]):
+    split = Encoding(sum(pieces, []), [], "", [])
+    with pytest.raises(BadInput, match="no word can be found"), editing(model, [Edit(1, add(vector()), "word:dog")]):
         batch_logits(model, [split])
 
 
 def test_each_row_its_own_value_and_position():
     model, pushes = opened("gpt2"), 3 * vector(3, 3)
     encodings = model.encode(PROMPTS[:3])
-    with editing(model, [Edit(1, add(pushes), ["last", 0, "word:Good"])]):
+    with editing(model, [Edit(1, add(pushes), ["last", 0, "word:dog"])]):
         batch = batch_logits(model, encodings)
     for one, logits, push, place in zip(encodings, batch, pushes, (len(encodings[0]) - 1, 0, len(encodings[2]) - 1), strict=True):
         with by_hand(model, 1, {place: lambda h, push=push: h + push}):
@@ -185,10 +177,10 @@ def test_values_and_positions_follow_the_texts_when_rows_are_reordered():
 
 
 @pytest.mark.parametrize("when", ["prompt", "generated", "both"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_moment_with_a_cache(family, when):
+@pytest.mark.parametrize("kind", KINDS)
+def test_moment_with_a_cache(kind, when):
     """Two tokens after the prompt, fed one by one with a cache, against the whole text run again by hand."""
-    model, push = opened(family), 3 * vector(5)
+    model, push = opened(kind), 3 * vector(5)
     ids = model.encode([PROMPTS[0]])[0].ids
     more, n = [40, 50], len(ids)
     cache = DynamicCache(config=model.network.config)
@@ -211,9 +203,9 @@ def test_under_transformers_own_generate():
             assert int(plain_logits(model, so_far)[-1].argmax()) == made[len(so_far)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_an_empty_edit_changes_no_bit(family):
-    model = opened(family)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_edit_changes_no_bit(kind):
+    model = opened(kind)
     encodings = model.encode(PROMPTS)
     plain = batch_logits(model, encodings)
     edits = [Edit(layer, lambda hidden: hidden, at) for layer in range(4) for at in ("all", "last", "mean")]
@@ -290,8 +282,9 @@ def test_change_at_touches_the_chosen_only():
     [
         (Edit(4, add(vector())), "no layer 4"),
         (Edit(-1, add(vector())), "no layer -1"),
-        (Edit(1, add(torch.ones(31))), "31 dimensions, the hidden states 32"),
+        (Edit(1, add(torch.ones(15))), "15 dimensions, the hidden states 16"),
         (Edit(1, add(vector(0, 1, 3)), "first:2"), "3 positions, but 2"),
+        (Edit(1, add(vector(0, 1, 2)), "all"), "2 positions, but"),
         (Edit(1, add(vector(0, 5))), "5 rows, the batch has 2"),
         (Edit(1, lambda hidden: hidden[:, :1], "first:2"), "returned the shape"),
         (Edit(1, add(vector()), "middle"), "not understood"),

@@ -16,7 +16,7 @@ from semhub.errors import BadInput
 from semhub.models import write
 from semhub.models.sampling import Sampling, counted, draws, next_ids
 from semhub.models.structure import evaluating, first_tensor, input_device, with_first_tensor
-from semhub.models.where import Encoding
+from semhub.models.where import Encoding, short
 from semhub.models.write import Edit, Rows, at_strength, editing, prompt_columns, telling
 
 PLAIN = Sampling()
@@ -89,9 +89,9 @@ def generate(
     axis, and a list of positions, have one entry per prompt. What a row writes depends on its prompt, strength and
     seed only; rows of one prompt and seed share their random numbers across strengths. A row ends at the model's end
     token or at a string of `stop`, which is cut off. `progress` is told how many rows each finished batch had.
-    Raises BadInput for an empty prompt, edit values of another number of rows, or an unknown layer or position.
+    Raises BadInput for a prompt that is empty or beyond the context, edit values of another number, an unknown layer or position.
     """
-    encodings = encoded(model, prompts)
+    encodings = encoded(model, prompts, max_new_tokens)
     wanted = Wanted(tuple(edits), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ()))
     write.check_layers(model, wanted.edits)
     check_edits(wanted.edits, len(encodings))
@@ -107,13 +107,16 @@ def generate(
     return [made[row] for row in range(len(rows))]
 
 
-def encoded(model, prompts: Sequence[str]) -> list[Encoding]:
+def encoded(model, prompts: Sequence[str], new: int) -> list[Encoding]:
     if isinstance(prompts, str):
         raise BadInput("Prompts are a list of texts; found one text. Put it in a list.")
     encodings = model.encode(list(prompts))
-    for encoding in encodings:
-        if not len(encoding.ids):
-            raise BadInput(f"The prompt {encoding.text!r} has no token to begin from.")
+    for number, encoding in enumerate(encodings):
+        if not len(encoding):
+            raise BadInput(f"Prompt {number} ({short(encoding.text)}) has no token to begin from.")
+        if model.context is not None and len(encoding) + new > model.context:
+            size = f"{len(encoding)} tokens and {new} new ones"
+            raise BadInput(f"Prompt {number} ({short(encoding.text)}) has {size}; {model.name} takes {model.context}. Shorten it.")
     return encodings
 
 

@@ -11,6 +11,7 @@ from inspect import signature
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from semhub.errors import BadInput
 from semhub.models.structure import entering, first_tensor, with_first_tensor
@@ -24,8 +25,8 @@ class Edit:
     """One change of the residual stream.
 
     `layer`: 0 is what enters block 1, k the output of block k, L the output of the last block before the final norm.
-    `change`: hidden `[row, slot, dim]` -> the same shape; slots are the selected positions of a row, in order, in
-    float32 or wider (rows with fewer positions are filled up, and what is returned for the filling is dropped).
+    `change`: hidden `[row, slot, dim]` -> the same shape, in float32 or wider; slots are the selected positions of a row,
+    in order ("first:N" has N, however short the text; what is returned for slots without a token is dropped).
     `at`: positions of the prompt, in the grammar of reading; "mean" and "span:" select every token that they cover.
     `when`: "prompt" edits those positions, "generated" every token after the prompt, "both" does both.
     """
@@ -149,7 +150,13 @@ def written(model, edit: Edit, now: Pass, hidden: Tensor) -> Tensor | None:
     change = edit.change
     if now.rows and hasattr(change, "rows"):
         change = change.rows(now.rows.index)
-    return change_at(change, hidden, chosen)
+    return change_at(change, hidden, chosen, slots_of(edit.at) if now.start < now.width else 1)
+
+
+def slots_of(at: Where) -> int:
+    """How many slots the positions ask for in every row, however short its text: N for "first:N", else one or what there is."""
+    forms = [at] if isinstance(at, (str, int)) else at
+    return max((int(form.removeprefix("first:")) for form in forms if str(form).startswith("first:")), default=1)
 
 
 def chosen_columns(model, edit: Edit, now: Pass, rows: int) -> Tensor:
@@ -207,21 +214,22 @@ def recognised(model, ids: list[int]) -> Encoding:
         encoding = model.encode([text], special=special)[0]
         if list(encoding.ids) == ids:
             return encoding
-    raise BadInput(
-        f"The tokens of {text!r} are not what the tokenizer makes of that text, so words cannot be found in them; name positions by number."
-    )
+    raise BadInput(f"The tokens of {text!r} are not what the tokenizer makes of it, so no word can be found in them; use positions.")
 
 
-def change_at(change: Callable[[Tensor], Tensor], hidden: Tensor, chosen: Tensor) -> Tensor:
-    """`hidden: [row, column, dim]`, `chosen: [row, column]` bool -> hidden with its chosen columns changed, the others bit for bit."""
-    if chosen.all():
+def change_at(change: Callable[[Tensor], Tensor], hidden: Tensor, chosen: Tensor, slots: int = 1) -> Tensor:
+    """`hidden: [row, column, dim]`, `chosen: [row, column]` bool -> hidden with its chosen columns changed, the others bit for bit.
+
+    The change sees `[row, slot, dim]`: as many slots as the row with most chosen columns needs, and `slots` at least.
+    """
+    slots = max(slots, int(chosen.sum(1).max()))
+    if chosen.all() and slots == chosen.shape[1]:
         return at_precision(change, hidden)
-    slots = int(chosen.sum(1).max())
-    columns = (~chosen).int().argsort(dim=1, stable=True)[:, :slots]
-    row, slot = chosen.gather(1, columns).nonzero(as_tuple=True)
-    columns, row, slot = columns.to(hidden.device), row.to(hidden.device), slot.to(hidden.device)
-    picked = hidden.gather(1, columns[..., None].expand(-1, -1, hidden.shape[-1]))
-    changed = at_precision(change, picked)
+    columns = pad((~chosen).int().argsort(dim=1, stable=True)[:, :slots], (0, max(0, slots - chosen.shape[1])))
+    filled = torch.arange(slots) < chosen.sum(1, keepdim=True)
+    row, slot = (place.to(hidden.device) for place in filled.nonzero(as_tuple=True))
+    columns = columns.to(hidden.device)
+    changed = at_precision(change, hidden.gather(1, columns[..., None].expand(-1, -1, hidden.shape[-1])))
     result = hidden.clone()
     result[row, columns[row, slot]] = changed[row, slot]
     return result
