@@ -48,7 +48,7 @@ def ranks(states: Tensor, head: Head, ids: Tensor, norm: Norm = "final", tile: i
 
 
 def top_k(states: Tensor, head: Head, k: int = 10, norm: Norm = "final", tile: int = TILE) -> tuple[Tensor, Tensor]:
-    """`states: [..., row, dim]` -> log-probabilities and ids, each `[..., row, k]`, best first."""
+    """`states: [..., row, dim]` -> log-probabilities and ids, each `[..., row, k]`, best first; tied words in no set order."""
     if not 1 <= k <= head.vocab:
         raise BadInput(f"The top {k} words were asked for, of a vocabulary of {head.vocab}; ask for 1 to {head.vocab}.")
     best = _by_chunk(states, None, norm, head, lambda h, _: torch.stack(_top_of(h, k, head, tile), -1))
@@ -113,11 +113,12 @@ def _tiles(normed: Tensor, head: Head, tile: int, only: Tensor | None = None) ->
 
 def _logprobs_of(normed: Tensor, ids: Tensor, head: Head, tile: int) -> Tensor:
     logits = torch.full(ids.shape, torch.nan, device=normed.device)
-    total = torch.full((len(normed),), -torch.inf, device=normed.device)
+    high, total = _nothing(normed)
     for start, values in _tiles(normed, head, tile):
         _take(logits, values, ids - start)
-        total = torch.logaddexp(total, values.logsumexp(-1))
-    return logits - total[:, None]
+        high, shrink, weights = _rebased(high, values)
+        total = total * shrink + weights.sum(-1, keepdim=True)
+    return logits - high - total.log()
 
 
 def _ranks_of(normed: Tensor, ids: Tensor, head: Head, tile: int) -> Tensor:
@@ -134,26 +135,39 @@ def _ranks_of(normed: Tensor, ids: Tensor, head: Head, tile: int) -> Tensor:
 def _top_of(normed: Tensor, k: int, head: Head, tile: int) -> tuple[Tensor, Tensor]:
     best = torch.full((len(normed), 0), -torch.inf, device=normed.device)
     ids = torch.zeros((len(normed), 0), dtype=torch.long, device=normed.device)
-    total = torch.full((len(normed),), -torch.inf, device=normed.device)
+    high, total = _nothing(normed)
     for start, values in _tiles(normed, head, tile):
-        total = torch.logaddexp(total, values.logsumexp(-1))
+        high, shrink, weights = _rebased(high, values)
+        total = total * shrink + weights.sum(-1, keepdim=True)
         found, where = values.topk(min(k, values.shape[1]))
         best, ids = torch.cat([best, found], 1), torch.cat([ids, where + start], 1)
         best, keep = best.topk(min(k, best.shape[1]))
         ids = ids.gather(1, keep)
-    return (best - total[:, None]).double(), ids.double()
+    return (best - high - total.log()).double(), ids.double()
 
 
 def _mass_of(normed: Tensor, table: Tensor, head: Head, tile: int) -> Tensor:
-    high = torch.full((len(normed), 1), -torch.inf, device=normed.device)
-    total, mass = torch.zeros_like(high), torch.zeros(len(normed), table.shape[1], device=normed.device)
+    high, total = _nothing(normed)
+    mass = torch.zeros(len(normed), table.shape[1], device=normed.device)
     for start, values in _tiles(normed, head, tile):
-        higher = torch.maximum(high, values.amax(-1, keepdim=True)).clamp(min=LOWEST)
-        shrink, weights = (high - higher).exp(), (values - higher).exp()
+        high, shrink, weights = _rebased(high, values)
         total = total * shrink + weights.sum(-1, keepdim=True)
         mass = mass * shrink + weights @ table[start : start + values.shape[1]]
-        high = higher
     return mass / total
+
+
+def _nothing(normed: Tensor) -> tuple[Tensor, Tensor]:
+    """`[row, 1]` each: the highest logit so far, and the sum of exp(logit - highest), before any word was seen."""
+    return torch.full((len(normed), 1), -torch.inf, device=normed.device), torch.zeros(len(normed), 1, device=normed.device)
+
+
+def _rebased(high: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The highest logit now, by how much older sums shrink under it, and exp(logit - highest) of this tile.
+
+    Sum and maximum stay apart to the end: their log-sum-exp, rounded to float32, would lose 1e-4 at logits near 1,000.
+    """
+    higher = torch.maximum(high, values.amax(-1, keepdim=True)).clamp(min=LOWEST)
+    return higher, (high - higher).exp(), (values - higher).exp_()
 
 
 def _logits_of(normed: Tensor, ids: Tensor, head: Head) -> Tensor:

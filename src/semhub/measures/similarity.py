@@ -107,8 +107,8 @@ def result_cosines(a: Tensor, b: Tensor, results: Tensor) -> dict[str, PairSums]
     one, n = torch.ones_like(size), float(len(size))
     return {
         "exact": PairSums(exact, one),
-        "same": PairSums(same - exact, size - 1),
-        "different": PairSums(every - same, n - size),
+        "same": PairSums((same - exact) * (size > 1), size - 1),  # where there is no pair, exactly 0 and no rounding
+        "different": PairSums((every - same) * (size < n), n - size),
         "all": PairSums(every, one * n),
     }
 

@@ -102,15 +102,15 @@ def _bootstrap(top: NDArray, bottom: NDArray, clusters, seed: int, resamples: in
     """Interval of sum(top) / sum(bottom) over items; a mean is the ratio whose bottom is 1."""
     shape = np.broadcast_shapes(top.shape, bottom.shape)[1:]
     tops, bottoms = (_by_cluster(x.reshape(len(x), -1), clusters) for x in (top, bottom))
-    value = (tops.sum(0) / bottoms.sum(0)).reshape(shape)
+    value = (tops.sum(0) / bottoms.sum(0)).reshape(shape)[()]  # a number, where one column is all there is
     units, width = len(tops), tops.shape[1]
     if units < 2:
-        return Interval(value, np.full(shape, np.nan), np.full(shape, np.nan))
+        return Interval(value, value * np.nan, value * np.nan)
     totals = _resampled(np.concatenate([tops, bottoms], 1), seed, resamples)
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = totals[:, :width] / totals[:, width:]
     low, high = np.quantile(np.where(np.isnan(draws), np.inf, draws), _quantiles(units, level), axis=0)
-    return Interval(value, low.reshape(shape), high.reshape(shape))
+    return Interval(value, low.reshape(shape)[()], high.reshape(shape)[()])
 
 
 def _resampled(columns: NDArray, seed: int, resamples: int) -> NDArray:
