@@ -5,6 +5,7 @@ Opens no network's weights. Time is a model (arithmetic at a rate measured just 
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,11 +126,11 @@ def _spread(ask: Spread) -> Work:
 
 def _steer(ask: Steer) -> Work:
     signs, layers = 1 + ask.both_signs, len({0, *ask.depths})
-    doses = signs * len(ask.strengths)
-    chosen = 1 + layers * doses
-    told = 1 + doses + signs * (layers - 1 + len(ask.pushes) - 1 + len(ask.neutral) + len(ask.controls))
-    prompts = [prompt.text for prompt in ask.prompts]
-    return _generated(prompts, round(len(prompts) * (chosen + told) / 2), ask.sampled)
+    doses, controls = signs * len(ask.strengths), len(ask.neutral) + len(set(ask.controls) - {"layer-0"})
+    chosen, told = 1 + layers * doses, 1 + doses + signs * (layers - 1 + len(ask.pushes) - 1 + controls)
+    sizes = Counter(prompt.type for prompt in ask.prompts).values()
+    rows = sum(n // 2 * told + (n - n // 2) * chosen for n in sizes)
+    return _generated([prompt.text for prompt in ask.prompts], rows, ask.sampled)
 
 
 def _inject(ask: Inject) -> Work:
