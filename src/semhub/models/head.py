@@ -15,6 +15,7 @@ from semhub.errors import NotUnderstood
 from semhub.models.structure import Parts, replaced_logits
 
 PROBES = 8
+TILE = 16384  # vocabulary entries whose weights are widened to float32 at a time
 # how far a measured scale or soft-cap may lie from a number in the configuration and still be that number
 NEAR = {torch.float64: 1e-4, torch.float32: 1e-4}
 NEAR_HALF = 2e-2
@@ -41,7 +42,10 @@ class Finish:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A network's head. Everything is computed in its own precision and given back in float32, where the input lies."""
+    """A network's head: the norm in the network's own precision, the products in float32, all given back where the input lies.
+
+    (Half precision would round a logit of 20 to steps of an eighth.)
+    """
 
     parts: Parts
     vocab: int
@@ -74,15 +78,18 @@ class Head:
     def logits(self, normed: Tensor, ids: slice | Tensor | None = None) -> Tensor:
         """`normed: [row, dim]` -> [row, k], the network's own logits of the vocabulary entries `ids` (all, by default)."""
         ids = slice(None) if ids is None else ids
-        raw = self.products(normed, ids)
-        return self.finish(raw, ids if isinstance(ids, slice) else ids.cpu()).to(normed.device)
+        return self.finish(self.products(normed, ids), ids if isinstance(ids, slice) else ids.cpu()).to(normed.device)
 
     def products(self, normed: Tensor, ids: slice | Tensor) -> Tensor:
         """[row, k] in float32: projected states times weight rows, plus bias."""
         weight, bias = self.weight, self.bias
         ids = ids if isinstance(ids, slice) else ids.to(weight.device)
-        projected = self.project(normed).to(weight.device, weight.dtype)
-        return functional.linear(projected, weight[ids], None if bias is None else bias[ids].to(weight.dtype)).float()
+        rows, shift = weight[ids], None if bias is None else bias[ids].float()
+        projected = self.project(normed).to(weight.device, torch.float32)
+        if rows.dtype == torch.float32:
+            return functional.linear(projected, rows, shift)
+        raw = torch.cat([projected @ part.float().T for part in rows.split(TILE)], -1)
+        return raw if shift is None else raw + shift
 
     def project(self, normed: Tensor) -> Tensor:
         """`normed: [..., dim]` -> what the unembedding is given."""
@@ -195,7 +202,9 @@ def capped(raw: Tensor, shown: Tensor, known: list[float], tolerance: float) -> 
     scale = snapped(float(ratios.median()) if len(ratios) else 1.0, known, tolerance)
     gap = (shown - cap * torch.tanh(scale * raw / cap)).abs().max() / cap
     if not bool(gap <= max(10 * tolerance, 1e-3)):
-        raise NotUnderstood("The network's logits are neither a multiple nor a soft-cap of states times unembedding; its head is not understood.")
+        raise NotUnderstood(
+            "The network's logits are neither a multiple nor a soft-cap of states times unembedding; its head is not understood."
+        )
     return scale, cap
 
 

@@ -46,6 +46,7 @@ def load(
     if isinstance(name_or_path, nn.Module):
         model = in_hand(name_or_path, tokenizer)
     else:
+        dtype = dtype or hugging_face_keywords.pop("torch_dtype", None)
         asked = {"revision": revision, "trust_remote_code": trust_remote_code, **hugging_face_keywords}
         asked |= placement(device, device_map) | ({} if dtype is None else {"dtype": dtype})
         model = by_name(str(name_or_path or HUB), tokenizer, unsafe_weights, asked)
@@ -70,7 +71,9 @@ def in_hand(network: nn.Module, tokenizer: Any) -> Model:
     return opened(name, getattr(config, "_commit_hash", None), network, words(tokenizer), lambda: memory_hash(network))
 
 
-def opened(name: str, revision: str | None, network: nn.Module, tokenizer: Any, hashing: Callable[[], str], role: str | None = None) -> Model:
+def opened(
+    name: str, revision: str | None, network: nn.Module, tokenizer: Any, hashing: Callable[[], str], role: str | None = None
+) -> Model:
     parts = find(network)
     return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing)
 
@@ -165,16 +168,24 @@ def configuration(folder: Path, asked: dict):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=asked["trust_remote_code"], local_files_only=True)
     except Exception as problem:
         raise clear(folder, problem) from problem
-    reason = kind_refused(config)
+    reason = kind_refused(config) or (None if is_causal(config) else "no causal language model")
     if reason:
-        raise NotUnderstood(f"{folder} is {reason} ({config.model_type}); semhub reads decoder-only text models.")
+        raise NotUnderstood(f"{folder} is {reason} (its type is {config.model_type}); semhub reads decoder-only text models.")
     return config
+
+
+def is_causal(config) -> bool:
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
 
 
 def clear(folder: Path, problem: Exception) -> Exception:
     """One line for what transformers said when it would not open a folder."""
     if "trust_remote_code" in str(problem):
-        return UnsafeWeights(f"{folder} needs Python code of its own; if you trust its source, pass trust_remote_code=True (--trust-remote-code).")
+        return UnsafeWeights(
+            f"{folder} needs Python code of its own; if you trust its source, pass trust_remote_code=True (--trust-remote-code)."
+        )
     if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
         return BadInput(f"{folder} does not fit into memory; try another dtype, device or device_map.")
     first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
@@ -216,7 +227,7 @@ def words(tokenizer: Any, code: bool = False) -> Any:
     if folder.is_dir() and not (folder / "config.json").exists() and (folder / "adapter_config.json").exists():
         source = adapter_words(folder)
     try:
-        return AutoTokenizer.from_pretrained(source, trust_remote_code=code)
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=code, local_files_only=Path(source).is_dir())
     except Exception as problem:
         first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
         raise ModelNotFound(f"The tokenizer of {source} cannot be opened ({first}); give one with tokenizer=.") from problem

@@ -46,7 +46,11 @@ class Certificate:
 
     def demand(self, name: str) -> None:
         """Raise NotProved, with the reasons, if a check failed."""
-        failed = [f"{check.name} (error {check.error:.2g}, allowed {check.tolerance:g}): {check.detail}" for check in self.checks if not check.passed]
+        failed = [
+            f"{check.name} (error {check.error:.2g}, allowed {check.tolerance:g}): {check.detail}"
+            for check in self.checks
+            if not check.passed
+        ]
         if failed:
             raise NotProved(f"{name} is refused, since what would be read from it could not be trusted: {'; '.join(failed)}")
 
@@ -56,7 +60,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Plain:
-    """The network's own answer to one text alone: `logits: [token, vocab]`, `hidden`: one [token, dim] per layer as transformers counts them."""
+    """The network's own answer to one text alone: `logits: [token, vocab]`, `hidden`: [token, dim] each, as transformers counts them."""
 
     encoding: Encoding
     logits: Tensor
@@ -157,7 +161,9 @@ def hidden_states(model, plain: list[Plain]) -> tuple[float, str]:
         lasts.append([distance(kept(form), each.hidden[-1]) for form in (normed, model.head.project(normed), ours[-1])])
     last = min(max(column) for column in zip(*lasts, strict=True))
     worst = max(range(len(errors)), key=lambda k: errors[k]) % model.layers
-    return max(*errors, last), f"layers 0 to {model.layers - 1} against transformers' own, farthest at {worst}; the last after the final norm"
+    return max(
+        *errors, last
+    ), f"layers 0 to {model.layers - 1} against transformers' own, farthest at {worst}; the last after the final norm"
 
 
 def lens_at_last_layer(model, plain: list[Plain]) -> tuple[float, str]:
@@ -196,7 +202,8 @@ def empty_edit(model, plain: list[Plain]) -> tuple[float, str]:
 def real_edit(model, plain: list[Plain]) -> tuple[float, str]:
     """A push at the last token moves what it should by what it should, and nothing before it.
 
-    At each of layers 0, L/2 and L: the state read there is the old one plus the push, earlier tokens keep their logits, the last token's change.
+    At each of layers 0, L/2 and L: the state read there is the old one plus the push, earlier tokens keep their logits,
+    those of the last token change.
     """
     from semhub.models.write import Edit
 
@@ -212,7 +219,9 @@ def real_edit(model, plain: list[Plain]) -> tuple[float, str]:
             errors.append(distance(model.unembed(after[layer, -1:]), logits[-1:]))
     if min(moved) < 1e-3:
         return math.inf, "a push at the last token did not move its logits"
-    return max(errors), f"a push at the last token, at layers 0, {model.layers // 2} and {model.layers}; it moved the logits by {min(moved):.2g} or more"
+    return max(
+        errors
+    ), f"a push at the last token, at layers 0, {model.layers // 2} and {model.layers}; it moved the logits by {min(moved):.2g} or more"
 
 
 def pushed(state: Tensor) -> Tensor:

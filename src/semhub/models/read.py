@@ -1,6 +1,7 @@
 """Read the residual stream: length-bucketed batches under a token budget, rows gathered inside the forward pass.
 
-Runs the trunk only, and of it only the blocks that are needed. Knows positions (`where`) and blocks (`structure`); not what the states are for.
+Runs the trunk only, and of it only the blocks that are needed. Knows positions (`where`) and blocks (`structure`);
+not what the states are for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,7 +102,9 @@ def encoded(model, texts: Sequence[str], special: bool) -> list[Encoding]:
         if not len(encoding):
             raise BadInput(f"Text {number} ({short(encoding.text)}) has no token to read.")
         if model.context is not None and len(encoding) > model.context:
-            raise BadInput(f"Text {number} ({short(encoding.text)}) has {len(encoding)} tokens; {model.name} takes {model.context}. Shorten it.")
+            raise BadInput(
+                f"Text {number} ({short(encoding.text)}) has {len(encoding)} tokens; {model.name} takes {model.context}. Shorten it."
+            )
     return encodings
 
 
@@ -130,7 +133,9 @@ def bucketed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         yield batch
 
 
-def read_batch(model, encodings: Sequence[Encoding], groups: Sequence[Sequence[tuple[int, ...]]], layers, index=None, side="right") -> Tensor:
+def read_batch(
+    model, encodings: Sequence[Encoding], groups: Sequence[Sequence[tuple[int, ...]]], layers, index=None, side="right"
+) -> Tensor:
     """One pass over padded rows -> [layer, group, dim] on the CPU.
 
     `groups` holds, per row, the positions of each state wanted; `index` which text each row is, for edits with values per text.

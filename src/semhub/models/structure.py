@@ -87,7 +87,9 @@ def unwrapped(network: nn.Module) -> nn.Module:
     if not hasattr(network, "peft_config"):
         return network
     if any(getattr(config, "is_prompt_learning", False) for config in network.peft_config.values()):
-        raise NotUnderstood("This PEFT model adds virtual tokens to every input, so its positions are not the text's; merge or drop the adapter first.")
+        raise NotUnderstood(
+            "This PEFT model adds virtual tokens to every input, so its positions are not the text's; merge or drop the adapter first."
+        )
     return network.get_base_model() if hasattr(network, "get_base_model") else network
 
 
@@ -131,6 +133,7 @@ def find(network: nn.Module) -> Parts:
     norm = chain[0] if chain and is_norm(chain[0], last) else None
     tail = chain[1:] if norm else chain
     trunk = trunk_of(calls, first, unembedding)
+    refuse_two_way(causal, embedding)
     blocks = tuple(call.module for call in stack)
     modules = tuple(call.module for call in tail)
     return Parts(causal, trunk, embedding, blocks, norm.module if norm else None, modules, head, last.result.shape[-1], last.result.dtype)
@@ -148,10 +151,30 @@ def kind_refused(config) -> str | None:
     """What a configuration describes that is not a decoder-only text model, in words; None where nothing speaks against it."""
     if getattr(config, "is_encoder_decoder", False):
         return "an encoder-decoder model"
-    for key, kind in (("vision_config", "a vision model"), ("audio_config", "an audio model"), ("text_config", "a model of several inputs")):
+    for key, kind in (
+        ("vision_config", "a vision model"),
+        ("audio_config", "an audio model"),
+        ("text_config", "a model of several inputs"),
+    ):
         if getattr(config, key, None) is not None:
             return kind
     return None
+
+
+def refuse_two_way(causal: nn.Module, embedding: nn.Module) -> None:
+    """Raise NotUnderstood where a token's logits depend on later tokens, as in encoders."""
+    first = trace_ids(embedding, TRACE_TOKENS)
+    second = torch.cat([first[:, :-1], first[:, :1]], 1)
+    with evaluating(causal):
+        logits = causal(input_ids=torch.cat([first, second]), use_cache=False).logits[:, :-1].float()
+    rounding = 1e-4 if logits_are_exact(causal) else 1e-2
+    if bool((logits[0] - logits[1]).abs().max() > rounding * logits[0].abs().max()):
+        raise NotUnderstood(f"{type(causal).__name__} reads later tokens too, as an encoder does; semhub reads decoder-only text models.")
+
+
+def logits_are_exact(causal: nn.Module) -> bool:
+    """Whether all floating-point weights are float32 or wider, so that only a real difference shows."""
+    return all(weight.element_size() >= 4 for weight in causal.parameters() if weight.is_floating_point())
 
 
 def ends(causal: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -159,7 +182,7 @@ def ends(causal: nn.Module) -> tuple[nn.Module, nn.Module]:
     embedding = causal.get_input_embeddings() if hasattr(causal, "get_input_embeddings") else None
     head = causal.get_output_embeddings() if hasattr(causal, "get_output_embeddings") else None
     if embedding is None or head is None:
-        raise NotUnderstood(f"{type(causal).__name__} has no language-model head (or no token embedding); open it with a class such as AutoModelForCausalLM.")
+        raise NotUnderstood(f"{type(causal).__name__} has no language-model head or no token embedding; open it with AutoModelForCausalLM.")
     return embedding, head
 
 
@@ -211,7 +234,9 @@ def stack_of_blocks(causal: nn.Module, calls: list[Call]) -> list[Call]:
     """The calls of the residual blocks: the longest outermost ModuleList whose children run once each, in order, on one width."""
     stacks = [called for stack in module_lists(causal) if (called := run_in_order(stack, calls))]
     if not stacks:
-        raise NotUnderstood(f"{type(causal).__name__} has no list of blocks that run once each, one after the other, on a hidden state [batch, token, dim].")
+        raise NotUnderstood(
+            f"{type(causal).__name__} has no list of blocks that run once each, one after the other, on a hidden state [batch, token, dim]."
+        )
     return max(stacks, key=len)
 
 
@@ -267,5 +292,3 @@ def replaced_logits(network: nn.Module, parts: Parts, normed: Tensor) -> Tensor:
             return network(input_ids=trace_ids(parts.embedding, len(normed)), use_cache=False).logits[0]
     finally:
         handle.remove()
-
-

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from semhub.models.where import UNSPACED, Encoding
 
+REPLACEMENT = "\ufffd"  # what decoding shows for a part of a character
 OPENING = "([{<\"'«“‘„¿¡-/\\_@#$"
 BARE_SPACES = ("\u2581", "\u0120", " ")  # SentencePiece's mark, byte-level BPE's, and a plain one
 
@@ -24,24 +25,25 @@ def encode(tokenizer, texts: Sequence[str], special: bool = True) -> list[Encodi
 
 
 def encode_slowly(tokenizer, text: str, special: bool) -> Encoding:
-    """The same with a tokenizer that keeps no offsets: they are read off the decoded beginnings."""
+    """The same with a tokenizer that keeps no offsets: they are read off the decoded beginnings of the text."""
     ids = list(tokenizer(text, add_special_tokens=special)["input_ids"])
-    marks = [token in set(tokenizer.all_special_ids) for token in ids]
+    known = set(tokenizer.all_special_ids)
+    marks = [token in known for token in ids]
+    ends = iter(decoded_ends(tokenizer, [token for token in ids if token not in known], text))
     offsets, start = [], 0
-    content = [token for token, mark in zip(ids, marks, strict=True) if not mark]
-    ends = iter(decoded_ends(tokenizer, content, text))
     for mark in marks:
         end = start if mark else next(ends)
-        offsets.append((start, end) if end > start or mark else (max(start - 1, 0), start))
-        start = end
+        # a token that completes no character is a part of the next one
+        offsets.append((start, start) if mark else (start, min(max(end, start + 1), len(text))))
+        start = max(start, end)
     return Encoding(ids, offsets, text, marks)
 
 
 def decoded_ends(tokenizer, ids: list[int], text: str) -> list[int]:
-    """Up to which character of `text` the first k ids reach, for each k; a token inside a character counts as reaching its end."""
-    beginnings = [tokenizer.decode(ids[: k + 1]) for k in range(len(ids))]
-    shift = len(text) - len(beginnings[-1]) if beginnings else 0
-    return [max(0, min(len(text), len(beginning) + shift)) for beginning in beginnings]
+    """How many whole characters of `text` the first k ids make, for k = 1, 2, ..."""
+    beginnings = [tokenizer.decode(ids[: k + 1], clean_up_tokenization_spaces=False).rstrip(REPLACEMENT) for k in range(len(ids))]
+    dropped = len(text) - len(beginnings[-1]) if beginnings else 0  # a leading space that decoding leaves out
+    return [max(0, min(len(text), len(beginning) + dropped)) for beginning in beginnings]
 
 
 def continuation_id(model_or_tokenizer, prompt: str, word: str, space: bool | None = None) -> int | None:

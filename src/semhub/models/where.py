@@ -12,7 +12,9 @@ from semhub.errors import BadInput
 Where = str | int | Sequence[str | int]
 FORMS = 'last, first, mean, all, an integer, "word:W", "before:W", "span:A-B", "first:N", or a list with one of these per text'
 # scripts written without spaces, in which a word may begin and end anywhere
-UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
