@@ -56,7 +56,7 @@ def fetch(asked: HubId):
 
 def _reach(asked: HubId) -> None:
     """One quick question to the hub, since `load_dataset` without a network tries for half a minute and chatters."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+    if any(os.environ.get(name, "").upper() in ("1", "TRUE", "YES", "ON") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")):
         return
     from huggingface_hub import HfApi
 
