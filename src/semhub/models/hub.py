@@ -3,6 +3,7 @@
 The cache comes first, then the network with a short patience. Knows file names; not what is in them.
 """
 
+import errno
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from semhub.errors import ModelNotFound, UnsafeWeights
 
 PATIENCE = 10.0  # seconds until a silent network counts as none
 SMALL = (".json", ".txt", ".model", ".jinja", ".tiktoken")
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 UNSAFE = (".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 
 
@@ -119,7 +121,7 @@ def explained(name: str, revision: str | None, problem: Exception) -> Exception:
         return ModelNotFound(f"There is no folder and no Hugging Face model {name!r} (a private one needs `hf auth login`).")
     if isinstance(problem, errors.OfflineModeIsEnabled):
         return ModelNotFound(f"{name} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it.")
-    if isinstance(problem, OSError) and problem.errno is not None and not isinstance(problem, errors.HfHubHTTPError):
+    if isinstance(problem, OSError) and problem.errno in DISK:
         return ModelNotFound(f"{name} could not be stored: {problem.strerror or problem}.")
     first = (str(problem).strip() or type(problem).__name__).splitlines()[0]
     return ModelNotFound(f"{name} is no folder here and not in the cache, and the Hugging Face hub cannot be reached ({first}).")
