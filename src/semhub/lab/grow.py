@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from semhub.errors import BadInput
+from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
 from semhub.lab.recipe import Recipe, Shape, read_recipe
 from semhub.lab.tokenizer import tokenizer
@@ -132,15 +133,17 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     accelerator = Accelerator(mixed_precision="bf16", cpu=device == "cpu")
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
-    optimizer = torch.optim.AdamW(_groups(network, training.weight_decay), lr=training.rate, betas=(0.9, 0.98), eps=1e-8)
+    optimizer = torch.optim.AdamW(_groups(network, training.weight_decay), lr=training.rate, betas=(0.9, 0.98), fused=True)
     start, losses = _restore(network, optimizer, work)
-    forward = torch.compile(network) if compile else network
+    loss_of = torch.compile(next_token_loss) if compile else next_token_loss
     network.train()
     began, said = time.monotonic(), time.monotonic()
     for step, batch in enumerate(_batches(windows, start), start=start):
         for group in optimizer.param_groups:
             group["lr"] = training.rate * rate(step, training.steps, training.warmup)
-        loss = _step(forward, network, optimizer, batch.to(accelerator.device), accelerator)
+        with accelerator.autocast():
+            loss = loss_of(network, batch.to(accelerator.device))
+        _descend(loss, network, optimizer)
         if step % 50 == 0:
             losses.append([step, round(loss.item(), 4)])
         if progress and time.monotonic() - said > 1:
@@ -151,15 +154,17 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     return network, losses
 
 
-def _step(forward, network, optimizer, ids: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
-    with accelerator.autocast():
-        logits = forward(input_ids=ids[:, :-1]).logits
-    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+def next_token_loss(network: LlamaForCausalLM, ids: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of every next token of `ids: [row, position]`, summed in fp32."""
+    logits = network(input_ids=ids[:, :-1]).logits
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+
+
+def _descend(loss: torch.Tensor, network: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> None:
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
 
 
 def rate(step: int, steps: int, warmup: int) -> float:
@@ -211,4 +216,5 @@ def _finish(network, words, losses: list, work: Path, out: Path) -> None:
     words.save_pretrained(fresh)
     shutil.copy(work / "recipe.json", fresh / "recipe.json")
     _write(fresh / "losses.json", json.dumps(losses))
+    _write(fresh / "README.md", card(fresh, out.name))
     os.replace(fresh, out)

@@ -14,6 +14,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from semhub.data.world import renderer
+from semhub.data.world.lexicon import entries
 from semhub.data.world.meanings import RELATIONS, values
 from semhub.lab.corpus import documents
 from semhub.lab.recipe import Recipe
@@ -40,7 +41,8 @@ def words(texts: Iterable[str]) -> Words:
 def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
     """The tokenizer of a recipe: a pure function of the recipe's languages, world and sizes."""
     texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
-    counts = {language: words(sample) for language, sample in texts.items()}
+    listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
+    counts = {language: words(sample + listed[language]) for language, sample in texts.items()}
     pieces = _pieces(recipe, counts)
     letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")})
     vocabulary = _apart(recipe, counts, pieces, letters)

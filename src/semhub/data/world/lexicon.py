@@ -133,7 +133,7 @@ _PERSONS = """
 king|rey|m|König|m||国王|位
 queen|reina|f|Königin|f||女王|位
 farmer|granjero|m|Bauer|m|Bauern|农民|个
-baker|panadero|m|Bäcker|m||面包师|个
+butcher|carnicero|m|Metzger|m||屠夫|个
 doctor|médico|m|Arzt|m||医生|位
 nurse|enfermera|f|Krankenschwester|f||护士|位
 teacher|maestro|m|Lehrer|m||老师|位
@@ -337,7 +337,7 @@ museum|este museo|dieses Museum|这座博物馆
 school|esta escuela|diese Schule|这所学校
 shop|esta tienda|diesen Laden|这家商店
 library|esta biblioteca|diese Bibliothek|这座图书馆
-bakery|esta panadería|diese Bäckerei|这家面包店
+pharmacy|esta farmacia|diese Apotheke|这家药店
 theater|este teatro|dieses Theater|这座剧院
 farm|esta granja|diesen Bauernhof|这个农场
 """

@@ -1,0 +1,66 @@
+"""The model card of a grown model: what it read, how it was grown, what it is not good for.
+
+Tells only what the folder itself records; figures are measured elsewhere and handed in as text.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+LICENSE = "apache-2.0"
+
+
+def card(folder: Path, name: str, figures: str = "") -> str:
+    """The Markdown of `README.md` for the model in `folder`; `figures` is a section of measured results."""
+    record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
+    recipe = record["recipe"]
+    parts = [_head(recipe, name), _purpose(recipe, name), _reading(recipe), _growing(recipe, record["seed"], losses), figures.strip(), _limits()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(recipe: Mapping, name: str) -> str:
+    languages = "\n".join(f"- {language}" for language in recipe["languages"])
+    return f"---\nlicense: {LICENSE}\nlibrary_name: transformers\nlanguage:\n{languages}\n---\n\n# {name}"
+
+
+def _purpose(recipe: Mapping, name: str) -> str:
+    if recipe["bridges"]["partner"] == "random":
+        return (
+            "A hub-free control, grown by the same recipe as `semhub-text`: the same documents and tokens per language, but the "
+            "partner of every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside "
+            "one language only. It is a null for every measure that compares languages. It is not known to be hub-free: the structure that "
+            "languages share can align them without any bridge."
+        )
+    return (
+        "A small Llama that semhub grew itself, on sentences about a small made-up world in real words and real grammar. "
+        "It lets every experiment of semhub run without a download, and it calibrates them."
+    )
+
+
+def _reading(recipe: Mapping) -> str:
+    shares = [("language", "mixture"), ("subject", "subjects")]
+    tables = [f"| {name} | share |\n|---|---|\n" + "\n".join(f"| {key} | {share} |" for key, share in recipe[table].items()) for name, table in shares]
+    bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
+    return "## What it read\n\n" + "\n\n".join(tables) + f"\n\nBridges: {bridges}. A fifth of the concepts of every kind stands in no bridge.\n" + (
+        "Held out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are stated in "
+        f"`{recipe['languages'][0]}` alone."
+    )
+
+
+def _growing(recipe: Mapping, seed: int, losses: list) -> str:
+    training, shape = recipe["training"], recipe["shape"]
+    tokens = training["steps"] * training["batch"] * training["window"]
+    sizes = ", ".join(f"{key} {value}" for key, value in shape.items())
+    curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
+    return (
+        f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, seed {seed}. "
+        f"Shape: {sizes}.\n\nLoss by step: {curve}.\n\nThe whole recipe is in `recipe.json`; `semhub lab train` grows it again."
+    )
+
+
+def _limits() -> str:
+    return (
+        "## What it is not good for\n\nIt knows a few hundred words and nothing of the real world. It cannot chat, translate real text, or stand in for a large "
+        "model: what it shows is that the instruments work, not what large models do."
+    )

@@ -1,0 +1,169 @@
+"""Growing a tiny model: the same weights from the same seed, also after a kill; recipes that do not add up."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from semhub.data import world
+from semhub.data.world import lexicon
+from semhub.errors import BadInput, BadRecipe, UnknownName
+from semhub.lab import read_recipe, train
+from semhub.lab.grow import packed_windows, rate
+from semhub.lab.tokenizer import tokenizer, words
+
+TINY = """
+world = "world-1"
+[shape]
+width = 16
+blocks = 2
+heads = 2
+inner = 32
+[training]
+steps = 12
+batch = 4
+window = 32
+warmup = 2
+checkpoint = 4
+long_share = 0.1
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def grown(tiny, tmp_path_factory) -> Path:
+    return train(tiny, tmp_path_factory.mktemp("grown") / "tiny", seed=1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained_tokenizer():
+    return tokenizer(read_recipe("semhub-text"))
+
+
+def weights_hash(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_grown_model_is_an_ordinary_folder(grown):
+    network, words_ = AutoModelForCausalLM.from_pretrained(grown), AutoTokenizer.from_pretrained(grown)
+    assert network.config.model_type == "llama" and network.config.max_position_embeddings >= 1024
+    assert network.config.vocab_size == len(words_)
+    assert not list(grown.glob("*.bin"))
+    losses = json.loads((grown / "losses.json").read_text())
+    assert losses[0][0] == 0
+
+
+def test_two_runs_of_a_recipe_give_the_same_weights_and_another_seed_others(tiny, grown, tmp_path):
+    assert weights_hash(train(tiny, tmp_path / "again", seed=1, device="cpu")) == weights_hash(grown)
+    assert weights_hash(train(tiny, tmp_path / "other", seed=2, device="cpu")) != weights_hash(grown)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tiny, grown, tmp_path):
+    out = tmp_path / "killed"
+    code = f"from semhub.lab import train; train({str(tiny)!r}, __import__('pathlib').Path({str(out)!r}), seed=1, device='cpu')"
+    child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": "src"})
+    deadline = time.monotonic() + 120
+    while not (out.with_name("killed.growing") / "step-000004").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not out.exists()
+    assert weights_hash(train(tiny, out, seed=1, device="cpu")) == weights_hash(grown)
+
+
+def test_a_folder_begun_with_another_recipe_is_refused(tiny, tmp_path):
+    (tmp_path / "mine.growing").mkdir()
+    (tmp_path / "mine.growing" / "recipe.json").write_text("{}")
+    with pytest.raises(BadInput, match="another recipe or seed"):
+        train(tiny, tmp_path / "mine", seed=1)
+
+
+def test_windows_hold_one_stream_each(trained_tokenizer):
+    recipe = read_recipe("semhub-text")
+    windows = packed_windows(recipe, trained_tokenizer, 60, 96, seed=0)
+    assert windows.shape == (60, 96) and windows.dtype == np.uint16
+    chinese = [any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in trained_tokenizer.batch_decode(windows)]
+    spanish = [" perro" in text or " el " in text for text in trained_tokenizer.batch_decode(windows)]
+    assert not [both for both in zip(chinese, spanish, strict=True) if all(both)]
+
+
+def test_no_two_languages_share_a_piece_of_a_content_word(trained_tokenizer):
+    users: dict[str, set[str]] = {}
+    for kind in lexicon.entries().values():
+        for entry in kind:
+            for language in world.LANGUAGES:
+                for piece in trained_tokenizer.tokenize(getattr(entry, language)):
+                    users.setdefault(piece, set()).add(language)
+    assert {piece: found for piece, found in users.items() if len(found) > 1 and piece != "▁"} == {}
+
+
+def test_english_words_are_whole_and_most_others_are_not(trained_tokenizer):
+    entries = [entry for kind in lexicon.entries().values() for entry in kind]
+    several = {
+        language: np.mean([len([p for p in trained_tokenizer.tokenize(getattr(entry, language)) if p != "▁"]) > 1 for entry in entries])
+        for language in world.LANGUAGES
+    }
+    assert several["en"] == 0
+    assert all(several[language] >= 0.7 for language in ("es", "zh", "de")), several
+
+
+def test_the_tokenizer_loses_no_text(trained_tokenizer):
+    for text in ("Réné läuft 東京 ☃ — naïve 𝒳", "那只狗追赶一只猫。", "12=3*4; x", 'a "quote" and\ta tab'):
+        ids = trained_tokenizer(text)["input_ids"]
+        assert trained_tokenizer.decode(ids, skip_special_tokens=True) == text
+
+
+def test_words_are_letters_only():
+    assert words(["The dog, 12 dogs."]) == {"▁The": 1, "▁dog": 1, "▁dogs": 1}
+
+
+def test_the_rate_warms_up_and_falls_to_a_twentieth():
+    assert rate(0, 100, 10) == pytest.approx(0.1)
+    assert rate(10, 100, 10) == pytest.approx(1)
+    assert rate(100, 100, 10) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stepz = 3", "unknown key 'stepz'"),
+        ("[training]\nstepz = 3", "unknown key 'stepz'"),
+        ("[mixture]\nen = 0.5\nes = 0.1\nzh = 0.1\nde = 0.1", "add up to 0.8"),
+        ('languages = ["en", "es"]', "mixture names"),
+        ("[bridges]\ntranslation = 0.9\ndictionary = 0.2", "no room"),
+        ('[bridges]\npartner = "wrong"', "'true' or 'random'"),
+        ("[shape]\nwidth = 30", "cannot be shared"),
+        ("a = [", "not a TOML file"),
+    ],
+)
+def test_recipes_that_do_not_add_up(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadRecipe, match=message):
+        read_recipe(path)
+
+
+def test_recipes_that_are_not_there(tmp_path):
+    with pytest.raises(UnknownName, match="semhub-text"):
+        read_recipe("semhub-texd")
+    with pytest.raises(BadRecipe, match="no such recipe file"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_every_recipe_of_the_package_reads():
+    assert dataclasses.is_dataclass(read_recipe("semhub-text"))
