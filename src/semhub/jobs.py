@@ -60,7 +60,14 @@ def tasks() -> list[dict]:
     from semhub.tasks import catalogue
 
     return [
-        {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types), "protocols": list(task.protocols)}
+        {
+            "name": name,
+            "question": task.question,
+            "paper": task.paper,
+            "types": list(task.types),
+            "protocols": list(task.protocols),
+            "against": task.against,
+        }
         for name, task in catalogue().items()
     ]
 

@@ -196,4 +196,5 @@ def show_lens(table: dict, json_wanted: bool) -> None:
 
 def _word(token: str) -> str:
     """A token without the space before it; one that is nothing else is named."""
-    return token.strip() or repr(token)
+    shown = token.strip()
+    return shown if shown and shown.isprintable() else repr(token)

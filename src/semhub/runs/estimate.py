@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from semhub.errors import UserError
+from semhub.errors import BadInput, UserError
 from semhub.methods.declare import Compare, Declaration, Decode, DecodeWords, Inject, Spread, Steer, Trajectory
 from semhub.runs import store
 from semhub.runs.plan import Part, Plan
@@ -220,8 +220,10 @@ def measured_rate(device: str | None) -> float:
     """Floating-point operations per second of a large float32 product on the device, measured for a tenth of a second."""
     import torch
 
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    left, done = torch.ones(1024, 1024, device=where), 0
+    try:
+        left, done = torch.ones(1024, 1024, device=device or ("cuda" if torch.cuda.is_available() else "cpu")), 0
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(f"This machine has no device {device!r} that torch can use.") from error
     left @ left
     started = time.perf_counter()
     while time.perf_counter() - started < 0.1:

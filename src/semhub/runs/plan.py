@@ -89,7 +89,7 @@ class Plan:
     def notes(self) -> list[str]:
         """What a person should know about their data before they believe the figures."""
         bad = self.bad_rows()
-        left_out = [f"{len(bad)} bad rows were left out; the first: {bad[0]}."] if bad else []
+        left_out = [f"Bad rows left out: {len(bad)}; the first: {bad[0]}."] if bad else []
         return left_out + list(getattr(self.pairs, "notices", ()))
 
 

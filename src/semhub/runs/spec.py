@@ -5,19 +5,24 @@ Knows no network and no measure: weights and data appear by their hashes.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from semhub.errors import BadInput, RunMismatch
+from semhub.errors import BadInput, RunMismatch, UnknownName
 
 WORLD = "world"
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a model is opened: the words that pass through to `models.load`; None leaves the choice to it."""
+    """How a model is opened: the words that pass through to `models.load`; None leaves the choice to it.
+
+    Raises UnknownName for a dtype that there is not, BadInput for what is no device.
+    """
 
     revision: str | None = None
     dtype: str | None = None
@@ -25,6 +30,12 @@ class Opening:
     device_map: str | None = None
     trust_remote_code: bool = False
     unsafe_weights: bool = False
+
+    def __post_init__(self):
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise UnknownName("dtype", self.dtype, DTYPES)
+        if self.device is not None and not re.fullmatch(r"[a-z]+(:\d+)?", self.device):
+            raise BadInput(f"--device {self.device!r} is no device; write for example cpu, cuda, cuda:1 or mps.")
 
     def keywords(self) -> dict:
         return {name: value for name, value in asdict(self).items() if value not in (None, False)}
@@ -108,7 +119,7 @@ def parse_layers(text: str | None) -> tuple[int, ...] | None:
     layers: set[int] = set()
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
-        if not low.isdecimal() or (dash and not high.isdecimal()):
+        if not low.isdecimal() or (dash and not high.isdecimal()) or int(high or low) < int(low):
             raise BadInput(f"--layers {text!r}: {part.strip()!r} is no layer and no range of layers; write for example 0,4-8.")
         layers.update(range(int(low), int(high or low) + 1))
     return tuple(sorted(layers))

@@ -1,0 +1,193 @@
+"""Planning: which tasks on which models, under which name, and what makes two runs the same."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fake_run
+from semhub.errors import BadInput, UnknownName
+from semhub.runs import Opening, plan
+from semhub.runs.spec import parse_layers, parse_types
+
+BUNDLED = [
+    SimpleNamespace(name="hub", role="hub", types=("en", "zh"), path=None),
+    SimpleNamespace(name="hub-untrained", role="control:untrained", types=("en", "zh"), path=None),
+    SimpleNamespace(name="other", role="hub", types=("en", "image"), path=None),
+    SimpleNamespace(name="other-mispaired", role="control:mispaired", types=("en", "image"), path=None),
+]
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch):
+    tasks = {
+        "space/near": fake_run.FakeTask(),
+        "space/seen": fake_run.FakeTask(types=("image",)),
+        "sky/near": fake_run.FakeTask(types=("en",), protocols=("sound",)),
+    }
+    monkeypatch.setattr(plan, "_catalogue", lambda: tasks)
+    monkeypatch.setattr(plan, "_bundled", lambda: BUNDLED)
+
+
+def asked(*words, **more) -> tuple[list[str], list[str]]:
+    made = plan.prepare(*words, **more)
+    return list(made.spec.tasks), list(made.spec.models)
+
+
+def test_nothing_asked_means_all_that_fits_the_hub_with_its_controls():
+    assert asked() == (["space/near", "sky/near"], ["hub", "hub-untrained"])
+
+
+def test_each_hub_has_its_own_tasks_and_controls():
+    assert asked((), "other") == (["space/seen", "sky/near"], ["other", "other-mispaired"])
+
+
+def test_any_other_model_gets_every_task_and_no_control():
+    assert asked((), "some/model") == (["space/near", "space/seen", "sky/near"], ["some/model"])
+
+
+def test_controls_can_be_left_out():
+    assert asked(controls=False)[1] == ["hub"]
+
+
+def test_a_control_is_run_alone():
+    assert asked((), "hub-untrained")[1] == ["hub-untrained"]
+
+
+def test_types_asked_for_narrow_the_tasks():
+    assert asked(types=("en",))[0] == ["sky/near"]
+
+
+def test_bare_runs_leave_out_tasks_without_the_protocol():
+    assert asked(protocol="paper")[0] == ["space/near"]
+
+
+def test_a_domain_stands_for_its_tasks_and_order_is_as_asked():
+    assert asked(["sky/near", "space"])[0] == ["sky/near", "space/near", "space/seen"]
+
+
+def test_a_task_named_twice_is_done_once():
+    assert asked(["sky/near", "sky/near", "sky"])[0] == ["sky/near"]
+
+
+@pytest.mark.parametrize("word", ["sky/neer", "spice", "near"])
+def test_an_unknown_task_is_refused(word):
+    with pytest.raises(UnknownName):
+        plan.prepare([word])
+
+
+def test_parts_follow_one_model_at_a_time():
+    parts = plan.prepare().parts
+    assert [(part.task, part.model) for part in parts[:3]] == [("space/near", "hub"), ("sky/near", "hub"), ("space/near", "hub-untrained")]
+
+
+def test_the_same_question_finds_the_same_folder_and_another_does_not():
+    base = plan.prepare()
+    assert base.folder() == plan.prepare().folder()
+    assert base.folder().parent == Path("runs") and base.folder().name.startswith("hub-sound-")
+    others = [
+        {"seed": 1},
+        {"limit": 3},
+        {"layers": (1,)},
+        {"types": ("en", "zh")},
+        {"controls": False},
+        {"opening": Opening(dtype="bfloat16")},
+    ]
+    assert len({plan.prepare(**other).folder() for other in others} | {base.folder()}) == len(others) + 1
+    same = [{"batch_tokens": 7}, {"opening": Opening(device="cpu", trust_remote_code=True)}]
+    assert {plan.prepare(**each).folder() for each in same} == {base.folder()}
+
+
+def test_a_folder_of_weights_is_known_by_its_content(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = plan.prepare((), str(tmp_path)).spec.weights[str(tmp_path)]
+    assert plan.prepare((), str(tmp_path)).spec.weights[str(tmp_path)] == before
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert plan.prepare((), str(tmp_path)).spec.weights[str(tmp_path)] != before
+
+
+def test_a_model_in_hand_is_known_by_its_weights():
+    made = plan.prepare((), fake_run.FakeModel("mine", weights_hash="w9"))
+    assert dict(made.spec.weights) == {"mine": "w9"}
+    assert made.opened["mine"].weights_hash == "w9"
+
+
+def test_own_pairs_decide_the_types_and_are_known_by_their_content(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("en\tfr\nthe dog\tle chien\nthe cat\tle chat\n", encoding="utf-8")
+    made = plan.prepare(pairs=path)
+    assert list(made.spec.tasks) == ["sky/near"]
+    assert made.record()["types"] == ["en", "fr"]
+    assert made.record()["data"]["source"] == str(path)
+    moved = path.rename(tmp_path / "moved.tsv")
+    assert plan.prepare(pairs=moved).folder() == made.folder()
+    moved.write_text("en\tfr\nthe dog\tle chien\nthe cat\tle chaton\n", encoding="utf-8")
+    assert plan.prepare(pairs=moved).folder() != made.folder()
+
+
+def test_bad_rows_are_refused_or_counted(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("en\tfr\nthe dog\tle chien\nthe cat\t\nthe cow\tla vache\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="line 3"):
+        plan.prepare(pairs=path)
+    made = plan.prepare(pairs=path, skip_bad=True)
+    assert made.record()["data"]["skipped"] == 1
+    assert made.record()["data"]["skipped_rows"][0]["line"] == 3
+    assert made.notes()[0].startswith("Bad rows left out: 1; the first: pairs.tsv line 3")
+
+
+@pytest.mark.parametrize("change", [{"limit": 0}, {"batch_tokens": 0}])
+def test_numbers_too_small_are_refused(change):
+    with pytest.raises(BadInput, match="must be 1 or more"):
+        plan.prepare(**change)
+
+
+@pytest.mark.parametrize("word", ["float33", "int"])
+def test_an_unknown_dtype_is_refused(word):
+    with pytest.raises(UnknownName):
+        Opening(dtype=word)
+
+
+@pytest.mark.parametrize("word", ["", "GPU 1", "cuda:x"])
+def test_what_is_no_device_is_refused(word):
+    with pytest.raises(BadInput, match="no device"):
+        Opening(device=word)
+
+
+@given(st.sets(st.integers(0, 99), min_size=1))
+def test_layers_are_read_as_written(layers):
+    assert parse_layers(",".join(map(str, layers))) == tuple(sorted(layers))
+    assert parse_layers(f"{min(layers)}-{max(layers)}") == tuple(range(min(layers), max(layers) + 1))
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "1-", "1-b", "1.5", "5-3"])
+def test_what_is_no_layer_is_refused(text):
+    with pytest.raises(BadInput, match="--layers"):
+        parse_layers(text)
+
+
+def test_nothing_given_stays_nothing():
+    assert parse_layers(None) is None
+    assert parse_types(None) is None
+    assert parse_types("en, zh") == ("en", "zh")
+
+
+def test_spec_fields_all_count_or_are_named_as_how():
+    made = plan.prepare().spec
+    assert set(made.identity()) >= {
+        "tasks",
+        "models",
+        "protocol",
+        "seed",
+        "limit",
+        "layers",
+        "types",
+        "scorers",
+        "data",
+        "weights",
+        "versions",
+    }
+    assert replace(made, batch_tokens=1).short() == made.short()
