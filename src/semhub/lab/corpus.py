@@ -30,7 +30,7 @@ def streams(recipe: Recipe) -> dict[str, float]:
             switched = f"{first}~{other}"
             shares[switched] = shares.get(switched, 0) + plain * bridges.switched / len(others)
     for other in recipe.languages[1:]:
-        shares[f"{first}={other}"] = bridged / (len(recipe.languages) - 1)
+        shares[f"{first}={other}"] = bridged * recipe.mixture[other] / (1 - recipe.mixture[first])
     return {name: share for name, share in shares.items() if share > 0}
 
 
