@@ -51,6 +51,10 @@ def load(name, **keywords):
     return FakeModel(name)
 
 
+def show(plan, model) -> dict:
+    return {"model": model.name, "tokens": []}
+
+
 def perform(task, model, *, protocol, seed, limit, layers, types, batch_tokens, pairs, items, scorers, progress, memo):
     memo.setdefault("tasks", []).append(task)
     columns = {"task": task, "protocol": protocol, "model": model.name, "measure": "distance"}
@@ -78,4 +82,4 @@ if __name__ == "__main__":
         time.sleep(pause)
         return perform(task, model, **arguments)
 
-    carry_out(plan(), folder, load=load, perform=slowly, watch=lambda event: print(event.kind, flush=True))
+    carry_out(plan(), folder, load=load, perform=slowly, show=show, watch=lambda event: print(event.kind, flush=True))

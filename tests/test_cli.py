@@ -31,6 +31,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "_bundled", lambda: BUNDLED)
     monkeypatch.setattr(engine, "_load", fake_run.load)
     monkeypatch.setattr(engine, "_perform", fake_run.perform)
+    monkeypatch.setattr(engine, "_show", fake_run.show)
     monkeypatch.setattr(jobs, "report", lambda folder: Path(folder) / "report.html")
     return tmp_path
 

@@ -20,7 +20,7 @@ SCRIPT = Path(fake_run.__file__)
 
 
 def do(folder, plan=None, **seams):
-    return carry_out(plan or fake_run.plan(), folder, **{"load": fake_run.load, "perform": fake_run.perform} | seams)
+    return carry_out(plan or fake_run.plan(), folder, **{"load": fake_run.load, "perform": fake_run.perform, "show": fake_run.show} | seams)
 
 
 def tables(folder) -> tuple[bytes, bytes]:
@@ -167,6 +167,11 @@ def test_a_folder_without_permission_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(UserError, match="no permission"):
         do(tmp_path / "run")
+
+
+def test_the_words_of_the_layers_are_kept_for_the_model_asked_for(tmp_path):
+    do(tmp_path / "run")
+    assert store.read_json(tmp_path / "run" / "tokens.json") == {"model": "hub", "tokens": []}
 
 
 def test_tasks_on_one_model_share_what_they_read_and_no_more(tmp_path):

@@ -1,6 +1,6 @@
 """DO: carry out a plan part by part in one process, keep what is finished, do what is missing.
 
-Knows neither what a task measures nor how a model is built: `perform` and `load` come from their rooms (or from a test).
+Knows neither what a task measures nor how a model is built: `load`, `perform` and `show` come from their rooms (or a test).
 """
 
 import time
@@ -60,7 +60,13 @@ def silent(event: Event) -> None:
 
 
 def carry_out(
-    plan: Plan, folder: Path | str, *, watch: Watch = silent, load: Callable | None = None, perform: Callable | None = None
+    plan: Plan,
+    folder: Path | str,
+    *,
+    watch: Watch = silent,
+    load: Callable | None = None,
+    perform: Callable | None = None,
+    show: Callable | None = None,
 ) -> Run:
     """Do the missing parts of `plan` in `folder` and gather all of them.
 
@@ -83,6 +89,7 @@ def carry_out(
             if mine:
                 watch(Event("opening", note=name))
                 model = _open_model(plan, name, folder, record, load or _load)
+                _show_tokens(plan, model, folder, show or _show)
                 _do_parts(plan, mine, model, folder, watch, perform or _perform)
         table = store.gather(folder, [part.file for part in plan.parts])
         watch(Event("gathered", done=table.num_rows))
@@ -110,6 +117,12 @@ def _open_model(plan: Plan, name: str, folder: Path, record: dict, load: Callabl
     entry["certificate"] = None if model.certificate is None else model.certificate.as_dict()
     store.write_whole(folder / "spec.json", store.to_json(record))
     return model
+
+
+def _show_tokens(plan: Plan, model, folder: Path, show: Callable) -> None:
+    """The map of words that the layers speak, of the first model that is opened: the one asked for."""
+    if not (folder / "tokens.json").exists():
+        store.write_whole(folder / "tokens.json", store.to_json(show(plan, model)))
 
 
 def _do_parts(plan: Plan, parts: Mapping[Part, int], model, folder: Path, watch: Watch, perform: Callable) -> None:
@@ -144,6 +157,12 @@ def _load(name: str, **keywords):
     from semhub.models import load
 
     return load(name, **keywords)
+
+
+def _show(plan: Plan, model) -> dict:
+    from semhub.runs.showcase import token_maps
+
+    return token_maps(plan, model)
 
 
 def _perform(task: str, model, **arguments):

@@ -2,6 +2,7 @@
 
     spec.json                     what was asked, with what, of which weights (written first, completed as models are opened)
     parts/<task>@<model>.parquet  readings of one task on one model; beside it .outcomes.parquet, .json (extras) and .done
+    tokens.json                   the words that the layers speak, for a few inputs
     readings.parquet              all parts, one row per key; outcomes.parquet the items behind them
 
 Knows no model and no task.
