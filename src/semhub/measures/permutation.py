@@ -15,7 +15,7 @@ BLOCK = 1024
 
 def within_strata(strata: Sequence, draws: int, seed: int = 0) -> Tensor:
     """`strata: [item]` labels -> `[draw, item]`, int64: permutations that move items inside their stratum only."""
-    _, label = np.unique(np.asarray(strata, dtype=object).astype(str), return_inverse=True)
+    _, label = np.unique([repr(s) for s in strata], return_inverse=True)
     rng, out = np.random.default_rng(seed), np.tile(np.arange(len(label)), (draws, 1))
     for stratum in range(label.max() + 1):
         members = np.flatnonzero(label == stratum)

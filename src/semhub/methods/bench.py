@@ -114,7 +114,7 @@ class Bench:
             part = missing[start : start + AT_ONCE]
             read = self.model.read_at(part, dict(at), layers=list(layers), batch_tokens=self.batch_tokens, special=special)
             for name, place in at.items():
-                self.memo |= {key(text, place): (read[name], row) for row, text in enumerate(part)}
+                self.memo.update({key(text, place): (read[name], row) for row, text in enumerate(part)})
             self.progress(min(start + AT_ONCE, len(missing)), len(missing))
         return {name: States(layers, tuple(self.memo[key(text, place)] for text in texts)) for name, place in at.items()}
 

@@ -74,7 +74,7 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
         return None
     if len(concepts) < 2:
         raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
-    sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, types, concepts)) for t in types}
+    sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
     return View(split, place, concepts, sides, {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()})
 
 
@@ -89,10 +89,11 @@ def read(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence
     return bench.states([shown(place, type, c) for c in concepts], at, layers, ask.special)[place.name]
 
 
-def negatives(ask: Compare, bench: Bench, place: Place, type: str, types: Sequence[str], concepts: Sequence[Concept]) -> dict:
+def negatives(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> dict[str, tuple[list[int], States]]:
+    """By control: the items that have that negative in this type, and its states."""
     found = {}
     for control in ask.controls:
-        having = [i for i, c in enumerate(concepts) if control in c.contrasts and all(t in c.contrasts[control].forms for t in types)]
+        having = [i for i, c in enumerate(concepts) if control in c.contrasts and shown(place, type, c.contrasts[control]) is not None]
         if having:
             found[control] = (having, read(ask, bench, place, type, [concepts[i].contrasts[control] for i in having]))
     return found
@@ -144,9 +145,9 @@ def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterato
     (x, x_negatives), (y, y_negatives), group = a, b, f"{left}-{right}"
     if "adjusted_cosine" in ask.measures:
         yield ("adjusted_cosine", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy()
-        for name, (having, x_not) in x_negatives.items():
-            values = similarity.contrast_items(x[having], y[having], x_not, y_negatives[name][1])
-            yield ("adjusted_cosine", group, name), having, values.numpy()
+        for name in {**x_negatives, **y_negatives}:
+            items, values = against(x, y, x_negatives.get(name), y_negatives.get(name))
+            yield ("adjusted_cosine", group, name), items, values.numpy()
         for name, (items, others) in view.matched.items():
             if items:
                 values = similarity.contrast_items(x[items], y[items], x[others], y[others])
@@ -157,6 +158,16 @@ def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterato
         yield ("p_at_1", f"{right}-{left}", None), slice(None), back.numpy()
     if ask.result is not None:
         yield from by_result(ask, view, x, y, group)
+
+
+def against(x: Tensor, y: Tensor, x_not: tuple[list[int], Tensor] | None, y_not: tuple[list[int], Tensor] | None) -> tuple[list[int], Tensor]:
+    """(items, values): cos(a, b) minus the mean cosine with the hard negatives of the sides that have one."""
+    if x_not and y_not:
+        left, right = ({item: row for row, item in enumerate(side[0])} for side in (x_not, y_not))
+        items = [i for i in left if i in right]
+        return items, similarity.contrast_items(x[items], y[items], x_not[1][[left[i] for i in items]], y_not[1][[right[i] for i in items]])
+    a, b, (items, other) = (x, y, y_not) if y_not else (y, x, x_not)
+    return items, similarity.paired_cosines(a[items], b[items]) - similarity.paired_cosines(a[items], other)
 
 
 def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Iterator[tuple[Key, object, np.ndarray]]:

@@ -71,6 +71,7 @@ class Lens:
     `norms` maps the `variant` column (None: the headline) to `"final"` or `"none"`. `normed_end` gives the last point the
     final norm whatever the variant says, as the release does. `wrong`, `floor`, `affine` and `single` add the wrong words,
     the norm-matched random states, a second reader (an affine map to the last layer), and single-token items alone.
+    `cluster`: a facet that items share when they are not independent.
     """
 
     norms: Mapping[str | None, str] = field(default_factory=lambda: {None: "final"})
@@ -84,6 +85,7 @@ class Lens:
     accuracy: bool = False
     intervals: bool = True
     affine: Sequence[str] = ()
+    cluster: str | None = None
     special: bool = True
 
 
@@ -119,6 +121,7 @@ class Spread:
     """How much of the lens's probability belongs to each type, over all positions of running text.
 
     `prompts`: texts to read, by type. `corpus`: texts from which p(type | token) is counted, by type (uniform prior).
+    `pooled`: the mean is over all positions alike; else over texts, each the mean of its positions.
     """
 
     prompts: Mapping[str, Sequence[str]]
@@ -129,13 +132,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Two texts whose states differ in what is to be pushed: `toward(prompt)` minus `away(prompt)`, read at `at`.
+    """Texts whose states differ in what is to be pushed: those of `toward(prompt)` minus those of `away(prompt)`, read at `at`.
 
-    `as_text(prompt, sign)` says the same in words, inside the prompt; None where it cannot be said.
+    `as_text(prompt, sign)` is the prompt that says the same in words (sign 1: toward, -1: away).
     """
 
-    toward: Callable[[Prompt], str]
-    away: Callable[[Prompt], str]
+    toward: Callable[[Prompt], tuple[str, ...]]
+    away: Callable[[Prompt], tuple[str, ...]]
     at: str = "last"
     as_text: Callable[[Prompt, int], str] | None = None
 
@@ -152,23 +155,23 @@ class Sampled:
     seeds: int = 1
 
 
-Score = Callable[[Sequence[Prompt], Sequence[str]], Mapping[str, Sequence[float]]]
+Judge = Callable[[Sequence[Prompt], Sequence[str]], Sequence[float | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Steer:
     """Does a push taken from one type change outputs in another, in the way its meaning says?
 
-    `pushes`: source type -> its push. `neutral`: control name -> the same for words without the meaning.
-    `depths`: layers to write at, as fractions of the depth; one is chosen with a strength on half of the prompts.
-    `strengths`: multiples of the mean length of the residual at that layer; with `raw`, of the difference itself.
-    `score(prompts, outputs)` gives one number per measure and output (nan: cannot be judged); `target` names the measure
-    that the push is meant to raise (with both signs: to raise and to lower).
+    `pushes`: source type -> its push; `main`: the one that is swept and controlled (the first by default).
+    `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
+    (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
+    `controls`: of `random-direction`, `as-text`, `layer-0`. `depths`: layers to write at, as fractions of the depth.
+    `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on half of the prompts.
     """
 
     prompts: Sequence[Prompt]
     pushes: Mapping[str, Push]
-    score: Score
+    judges: Mapping[str, Judge]
     target: str
     depths: tuple[Fraction, ...]
     strengths: tuple[float, ...]
@@ -185,16 +188,19 @@ class Steer:
 class Inject:
     """The release's interventions, as they are: a difference of states, times a coefficient, added during the prompt pass.
 
-    `read_depth` and `write_depth` pair up: the state is read at one block and added at the other. With `spread`, the
-    words are padded with spaces to one length and position k's difference is added at position k of the prompt.
+    `writes`: layers to add at, as fractions of the depth; the state is read `lag` blocks below. Words of `main` are added in
+    every type of prompt, words of other types in their own. With `spread`, the words are padded with spaces to one length
+    and position k's difference is added at the prompt's position k; else the last state is added at the last position.
     """
 
     prompts: Sequence[Prompt]
     pushes: Mapping[str, Push]
-    score: Score
-    depths: tuple[tuple[Fraction, int], ...]
+    judges: Mapping[str, Judge]
+    writes: tuple[Fraction, ...]
     strengths: tuple[float, ...]
     sampled: Sampled
+    main: str
+    lag: int = 0
     spread: bool = False
 
 
@@ -202,12 +208,13 @@ class Inject:
 class Trajectory:
     """Through which words' neighbourhood does a state travel from layer to layer?
 
-    `texts`: item id -> text, read at its last token. `landmarks`: type -> words; the plane is PCA(2) of their raw
-    unembedding rows. `normed_end` as in `Compare`.
+    `texts`: item id -> text, read at its last token. `landmarks`: type -> words, those of one token after the text `before`;
+    the plane is PCA(2) of their raw unembedding rows. `normed_end` as in `Compare`. `floor`: states of random direction too.
     """
 
     texts: Mapping[str, str]
     landmarks: Mapping[str, Sequence[str]]
+    before: str
     group: str
     normed_end: bool = False
     intervals: bool = True

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semhub.data.wordlens import word_items
 from semhub.errors import BadInput
 from semhub.measures.lens import norm_matched, top_k, word_logprobs
 from semhub.measures.statistics import bootstrap_ratio
 from semhub.methods.affine import translators
 from semhub.methods.bench import RESAMPLES, Bench, Measured, States
 from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
-from semhub.models.tokens import first_continuation_id, is_single_token
+from semhub.models.tokens import continuation_id, first_continuation_id
 from semhub.types import Cloze
-
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -30,6 +30,7 @@ class Spot:
 
     item: str
     type: str
+    cluster: str
     right: Mapping[str, tuple[int, ...]]
     wrong: Mapping[str, tuple[int, ...]]
     single: frozenset[str]
@@ -60,14 +61,15 @@ def decode(ask: Decode, bench: Bench) -> Result:
 
 def spot(ask: Decode, bench: Bench, cloze: Cloze) -> Spot:
     """The words of a cloze as first tokens; a wrong word that begins like a right one of its type is left out."""
-    right = {t: first_tokens(bench, cloze, cloze.targets.get(t, ())) for t in ask.types}
-    wrong = {t: tuple(w for w in first_tokens(bench, cloze, cloze.wrong.get(t, ())) if w not in right[t]) for t in ask.types}
-    single = frozenset(t for t in ask.types if right[t] and all(is_single_token(bench.model, cloze.prompt, w) for w in cloze.targets[t]))
-    return Spot(cloze.id, cloze.type, right, wrong, single)
+    right = {t: firsts(bench, cloze.prompt, cloze.targets.get(t, ())) for t in ask.types}
+    wrong = {t: tuple(i for i in firsts(bench, cloze.prompt, cloze.wrong.get(t, ())) if i not in right[t]) for t in ask.types}
+    whole = {t: [continuation_id(bench.model, cloze.prompt, word) is not None for word in cloze.targets.get(t, ())] for t in ask.types}
+    cluster = cloze.facets.get(ask.lens.cluster or "", cloze.id)
+    return Spot(cloze.id, cloze.type, cluster, right, wrong, frozenset(t for t in ask.types if whole[t] and all(whole[t])))
 
 
-def first_tokens(bench: Bench, cloze: Cloze, words: Sequence[str]) -> tuple[int, ...]:
-    ids = (first_continuation_id(bench.model, cloze.prompt, word) for word in words)
+def firsts(bench: Bench, prompt: str, words: Sequence[str]) -> tuple[int, ...]:
+    ids = (first_continuation_id(bench.model, prompt, word) for word in words)
     return tuple(dict.fromkeys(i for i in ids if i is not None))
 
 
@@ -86,7 +88,7 @@ def of_type(ask: Decode, bench: Bench, type: str, split: Split, spots: Sequence[
             measured += quantities(ask.lens, table, type, alone, ask.types, {**columns, "variant": "single-token"}, single=True)
         if variant is None and ask.lens.affine:
             measured += affine(ask, bench, table, type, spots, states, columns)
-        readings += bench.readings(measured, intervals=ask.lens.intervals)
+        readings += bench.readings(measured, [s.cluster for s in spots], ask.lens.intervals)
         if ask.lens.wrong:
             readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})
         if variant is None:
@@ -158,7 +160,7 @@ def quantities(
             Measured(measure, values, {**columns, "group": f"{own}:{t}", "control": control}, table.layers, keep)
         )
         headline = control is None and columns.get("variant") is None
-        add("logprob", of("right"), keep=headline)
+        add("logprob", of("right"))
         add("prob", np.exp(of("right")))
         if lens.wrong:
             add("logprob", of("wrong"), "wrong-word")
@@ -186,7 +188,8 @@ def lifts(bench: Bench, table: Table, own: str, spots: Sequence[Spot], types: Se
         mask = usable(spots, own, t) & ~np.isnan(right + wrong).any(1)
         if not mask.any():
             continue
-        found = bootstrap_ratio(right[mask], wrong[mask].clip(1e-30), seed=bench.seed, resamples=RESAMPLES)
+        clusters = [s.cluster for s, kept in zip(spots, mask, strict=True) if kept]
+        found = bootstrap_ratio(right[mask], wrong[mask].clip(1e-30), clusters, bench.seed, RESAMPLES)
         for k, value, low, high in zip(table.layers, *found, strict=True):
             rows.append(bench.reading("lift", value, low=low, high=high, n=mask.sum(), group=f"{own}:{t}", layer=k, **columns))
     return rows
@@ -225,51 +228,30 @@ def affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[S
 
 def decode_words(ask: DecodeWords, bench: Bench) -> Result:
     """Log p of the true next word and of its best gloss, at the position before each word that qualifies."""
-    texts, spots = [], {}
-    for words in ask.lines:
-        found = places(ask, bench, words)
-        if found:
-            spots |= {(len(texts), position): (true, glosses) for position, true, glosses in found}
-            texts.append("".join(words))
-    if not spots:
-        raise BadInput(f"{bench.task}: no word of {len(ask.lines)} lines is one token whose glosses are one token each.")
-    table, order = read_places(ask, bench, texts, spots)
-    counted = sum(len(words) for words in ask.lines)
+    encode = lambda line: bench.model.encode([line], special=ask.lens.special)[0]  # noqa: E731
+    found = word_items(ask.lines, ask.glosses, encode, lambda gloss: one_token(bench, gloss))
+    spots = {(s.line, s.position): (s.id, tuple(s.glosses.values())) for s in found.spots}
+    table, order = read_places(ask, bench, found.lines, spots)
     columns, layers = {"position": "before-word"}, bench.chosen(ask.lens.first_layer)
     groups = {"right": f"{ask.type}:{ask.type}", "gloss": f"{ask.type}:{ask.gloss_type}"}
+    variant = next(iter(ask.lens.norms))
     measured = [
-        Measured(measure, change(table[kind]), {**columns, "group": group, "variant": next(iter(ask.lens.norms))}, layers)
+        Measured(measure, change(table[kind]), {**columns, "group": group, "variant": variant}, layers)
         for kind, group in groups.items()
         for measure, change in (("logprob", lambda x: x), ("prob", np.exp))
     ]
-    rows = bench.readings(measured, [text for text, _ in order], ask.lens.intervals)
-    rows.append(bench.reading("eligible", len(spots) / max(1, counted), n=counted, group=groups["gloss"], **columns))
-    return Result(tuple(rows))
+    rows = bench.readings(measured, [line for line, _ in order], ask.lens.intervals)
+    rows.append(bench.reading("eligible", len(spots) / found.counts["words"], n=found.counts["words"], group=groups["gloss"], **columns))
+    return Result(tuple(rows), extras={"counts": dict(found.counts)})
 
 
-def places(ask: DecodeWords, bench: Bench, words: Sequence[str]) -> list[tuple[int, int, tuple[int, ...]]]:
-    """(position before the word, its token, its glosses' tokens) for each word of a line that is one token, glosses too.
-
-    A line whose tokens overlap in characters (bytes of one letter) is left out whole: its words cannot be told apart.
-    """
-    encoding = bench.model.encode(["".join(words)], special=ask.lens.special)[0]
-    spans = [(start, end) for start, end in encoding.offsets if end > start]
-    if any(a[1] > b[0] for a, b in zip(spans, spans[1:], strict=False)):
-        return []
-    at = {span: position for position, span in enumerate(encoding.offsets) if span[1] > span[0]}
-    found, start = [], 0
-    for word in words:
-        position = at.get((start, start + len(word)), 0)
-        glosses = [one_token(bench, g) for g in ask.glosses.get(word, ())]
-        if position > 0 and glosses and None not in glosses:
-            found.append((position - 1, encoding.ids[position], tuple(glosses)))
-        start += len(word)
-    return found
-
-
-def one_token(bench: Bench, text: str) -> int | None:
-    ids = bench.model.encode([text], special=False)[0].ids
-    return ids[0] if len(ids) == 1 else None
+def one_token(bench: Bench, word: str) -> int | None:
+    """The token of a word as it stands in running text, after a space; without one where the tokenizer adds it itself."""
+    for text in (f" {word}", word):
+        ids = bench.model.encode([text], special=False)[0].ids
+        if len(ids) == 1:
+            return ids[0]
+    return None
 
 
 def read_places(ask: DecodeWords, bench: Bench, texts: Sequence[str], spots: Mapping) -> tuple[dict[str, np.ndarray], list]:
@@ -305,7 +287,8 @@ def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, la
     encodings = model.encode(list(texts))
     maps = [{"text": t, "tokens": [written(model, i) for i in e.ids], "layers": layers, "words": []} for t, e in zip(texts, encodings, strict=True)]
     for item, entry in enumerate(maps):
-        states = torch.cat([batch.states for batch in model.stream([texts[item]], "all", layers=layers)], 1)
+        batch = next(iter(model.stream([texts[item]], "all", layers=layers)))
+        states = batch.states[:, batch.positions.argsort()]
         with torch.no_grad():
             values, ids = top_k(states, model.head, top, norm)
         for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):

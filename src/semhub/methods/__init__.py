@@ -1,0 +1,40 @@
+"""HOW a question is answered: one procedure per kind of declaration, blind to which model and which domain.
+
+`carry_out(declaration, bench)` finds the procedure; importing this room loads neither torch nor a model.
+"""
+
+from importlib import import_module
+
+from semhub.methods.declare import (
+    Compare,
+    Declaration,
+    Decode,
+    DecodeWords,
+    Inject,
+    Lens,
+    Place,
+    Push,
+    Result,
+    Sampled,
+    Spread,
+    Steer,
+    Trajectory,
+)
+
+PROCEDURES = {
+    Compare: ("compare", "compare"),
+    Decode: ("decode", "decode"),
+    DecodeWords: ("decode", "decode_words"),
+    Spread: ("spread", "spread"),
+    Steer: ("steer", "steer"),
+    Inject: ("inject", "inject"),
+    Trajectory: ("trajectory", "trajectory"),
+}
+
+__all__ = [*(kind.__name__ for kind in PROCEDURES), "Declaration", "Lens", "Place", "Push", "Result", "Sampled", "carry_out"]
+
+
+def carry_out(declaration: Declaration, bench) -> Result:
+    """Put a declared question to the model on the bench."""
+    module, name = PROCEDURES[type(declaration)]
+    return getattr(import_module(f"semhub.methods.{module}"), name)(declaration, bench)
