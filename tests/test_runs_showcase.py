@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import fake_run
+from semhub.methods.decode import written
 from semhub.models import load
 from semhub.runs import plan as planning
 from semhub.runs import showcase
@@ -53,6 +54,6 @@ def test_the_map_ends_in_what_the_model_itself_says_next():
     ids = model.tokenizer("The dog sees the", return_tensors="pt")["input_ids"]
     probabilities, best = model.network(ids).logits[0, -1].softmax(-1).topk(showcase.TOP)
     word, probability = map_["words"][-1][-1][0]
-    assert word == model.tokenizer.decode([int(best[0])])
+    assert word == written(model, int(best[0]))
     assert probability == pytest.approx(float(probabilities[0]), abs=1e-4)
     assert len(map_["words"]) == model.layers + 1 and len(map_["words"][0]) == len(map_["tokens"]) == ids.shape[1]
