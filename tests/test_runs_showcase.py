@@ -55,5 +55,5 @@ def test_the_map_ends_in_what_the_model_itself_says_next():
     probabilities, best = model.network(ids).logits[0, -1].softmax(-1).topk(showcase.TOP)
     word, probability = map_["words"][-1][-1][0]
     assert word == written(model, int(best[0]))
-    assert probability == pytest.approx(float(probabilities[0]), abs=1e-4)
+    assert probability == pytest.approx(float(probabilities[0].detach()), abs=1e-4)
     assert len(map_["words"]) == model.layers + 1 and len(map_["words"][0]) == len(map_["tokens"]) == ids.shape[1]
