@@ -13,9 +13,9 @@ from tiny_models import saved, tiny
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "neox"])
-def test_any_model_prints_a_line_per_layer(family, tmp_path):
-    saved(family, tmp_path)
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "neox"])
+def test_any_model_prints_a_line_per_layer(kind, tmp_path):
+    saved(kind, tmp_path)
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT / "src"),
@@ -27,6 +27,6 @@ def test_any_model_prints_a_line_per_layer(family, tmp_path):
     shown = subprocess.run(script, env=environment, capture_output=True, encoding="utf-8", timeout=120)
     assert shown.returncode == 0, shown.stderr
     rows = re.findall(r"^ +(\d+) ([+-]\d\.\d{3})   (.+)$", shown.stdout, re.MULTILINE)
-    assert [int(layer) for layer, _, _ in rows] == list(range(tiny(family)[0].config.num_hidden_layers + 1))
+    assert [int(layer) for layer, _, _ in rows] == list(range(tiny(kind)[0].config.num_hidden_layers + 1))
     assert all(-2 <= float(value) <= 2 for _, value, _ in rows)
     assert all(len(re.findall(r"'[^']*'|\"[^\"]*\"", words)) == 5 for _, _, words in rows)

@@ -15,6 +15,7 @@ TEXTS = (
     "one five equals to four plus three equals to one plus two six seven eight nine ten twenty thirty forty fifty times two",
     "El perro ve el gato. Todo el texto siguiente está en español. El hotel es bueno.",
     "这代表了狗。狗看见猫。 接下来的文字全部是中文的。 好 坏 这家酒店很好。",
+    "狗。猫。看见。酒店。狗。猫。看见。酒店。狗。猫。看见。酒店。",
     "and dog cat house red or water , . 0 1 2 3 4 5 6 7 8 9 + = *",
 )
 
@@ -26,7 +27,7 @@ def tokenizer(bos=True):
     digits = pre_tokenizers.Digits(individual_digits=True)
     raw.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     raw.decoder = decoders.ByteLevel()
-    raw.train_from_iterator(TEXTS * 3, trainer(600, pre_tokenizers.ByteLevel.alphabet()))
+    raw.train_from_iterator(TEXTS * 3, trainer(640, pre_tokenizers.ByteLevel.alphabet()))
     return finished(raw, bos)
 
 

@@ -7,6 +7,7 @@ SIMILARITY_MUTATIONS = (
     "layer-off-by-one",
     "missing-norm",
     "padded-position",
+    "unmasked-padding",
     "first-token",
     "diagonal-left-out",
     "baseline-of-other-results",

@@ -4,12 +4,20 @@ import torch
 
 from . import plain
 
-MUTATIONS = ("layer-off-by-one", "missing-norm", "norm-everywhere", "padded-position", "position-off-by-one", "base-two", "unnormalised")
-WORD_MUTATIONS = (*MUTATIONS, "special-tokens", "mean-of-glosses")
+READER_MUTATIONS = ("layer-off-by-one", "missing-norm", "norm-everywhere", "unmasked-padding")
+MUTATIONS = (*READER_MUTATIONS, "padded-position", "position-off-by-one", "base-two", "unnormalised")
+WORD_MUTATIONS = (
+    *READER_MUTATIONS,
+    "position-off-by-one",
+    "base-two",
+    "unnormalised",
+    "special-tokens",
+    "ambiguous-lines-kept",
+    "position-zero-kept",
+    "mean-of-glosses",
+)
 TREND_MUTATIONS = (
-    "layer-off-by-one",
-    "missing-norm",
-    "norm-everywhere",
+    *READER_MUTATIONS,
     "padded-position",
     "last-position-only",
     "mean-of-lines",
@@ -35,9 +43,8 @@ def final_norm(network):
 @torch.no_grad()
 def logprobs(network, ids, mutation=None):
     """[layer 0..L, token, vocab] log-probabilities that the lens gives to the next token."""
-    if mutation == "padded-position":
-        ids = ids + [0]
-    states = plain.layer_points(network, ids, mutation)
+    states = plain.layer_points(network, plain.filled(ids, mutation), mutation)
+    states = states[:, 1:] if mutation == "unmasked-padding" else states
     if mutation == "norm-everywhere":
         states = torch.cat([final_norm(network)(states[:-1]), states[-1:]])
     logits = unembed(network, states).float()
@@ -58,30 +65,40 @@ def answer_lens(network, tokenizer, prompt, answers, mutation=None):
     return [[float(row[place, one_token(tokenizer, answer)]) * scale for row in table] for answer in answers]
 
 
-def word_places(tokenizer, words, glosses, special=False):
+def one_gloss_token(tokenizer, gloss):
+    """A gloss is a word of running text: its token begins with a space, where the tokenizer has such tokens."""
+    spaced = one_token(tokenizer, " " + gloss)
+    return one_token(tokenizer, gloss) if spaced is None else spaced
+
+
+def word_places(tokenizer, words, glosses, mutation=None):
     """(ids, [(position before the word, word's id, glosses' ids)]) of one line cut into words.
 
-    A word counts if it is exactly one token at its own place and all its glosses are one token each, and never at position 0.
+    A word counts if it is one token at its own place and has glosses of one token (others are left aside), and the position
+    before it is not 0. A line in which two tokens share a character (the bytes of one letter) has no places.
     """
-    line = "".join(words)
-    encoded = tokenizer(line, add_special_tokens=special, return_offsets_mapping=True)
-    starts = {start: k for k, (start, end) in enumerate(encoded["offset_mapping"]) if end > start}
-    ends = {start: end for start, end in encoded["offset_mapping"] if end > start}
-    kept, place = [], 0
+    special, least = mutation == "special-tokens", 0 if mutation == "position-zero-kept" else 1
+    encoded = tokenizer("".join(words), add_special_tokens=special, return_offsets_mapping=True)
+    offsets = encoded["offset_mapping"]
+    shared = any(a[0] < b[1] and b[0] < a[1] for k, a in enumerate(offsets) for b in offsets[k + 1 :])
+    kept, start = [], 0
     for word in words:
-        options = [one_token(tokenizer, gloss) for gloss in glosses.get(word, ())]
-        alone = ends.get(place) == place + len(word)
-        if alone and starts[place] > 0 and options and None not in options:
-            kept.append((starts[place] - 1, encoded["input_ids"][starts[place]], options))
-        place += len(word)
-    return list(encoded["input_ids"]), kept
+        options = [one_gloss_token(tokenizer, gloss) for gloss in glosses.get(word, ())]
+        options = [option for option in options if option is not None]
+        token = next((k for k, span in enumerate(offsets) if tuple(span) == (start, start + len(word))), None)
+        if options and token is not None and token - 1 >= least:
+            kept.append((token - 1, encoded["input_ids"][token], options))
+        start += len(word)
+    return list(encoded["input_ids"]), [] if shared and mutation != "ambiguous-lines-kept" else kept
 
 
 def word_lens(network, tokenizer, lines, glosses, mutation=None):
     """([layer] mean log p of the true word, [layer] mean of the best gloss's log p) over all places of all lines."""
     true, gloss = [], []
     for words in lines:
-        ids, places = word_places(tokenizer, words, glosses, special=mutation == "special-tokens")
+        ids, places = word_places(tokenizer, words, glosses, mutation)
+        if not places:
+            continue
         table = logprobs(network, ids, mutation)
         for before, word, options in places:
             before = before + 1 if mutation == "position-off-by-one" else before
@@ -90,6 +107,15 @@ def word_lens(network, tokenizer, lines, glosses, mutation=None):
             among = table[:, before, options] * scale
             gloss.append(among.mean(1) if mutation == "mean-of-glosses" else among.max(1).values)
     return torch.stack(true).mean(0).tolist(), torch.stack(gloss).mean(0).tolist()
+
+
+def token_counts(tokenizer, texts, size):
+    """[vocab]: how often each token occurs, special ones not counted."""
+    counts = torch.zeros(size)
+    for text in texts:
+        for token in plain.encode(tokenizer, text, special=False):
+            counts[token] += 1
+    return counts
 
 
 def language_table(counts, mutation=None):

@@ -79,10 +79,12 @@ def layer_points(network, ids, mutation=None):
     return states
 
 
+def filled(ids, mutation=None, filler=0):
+    """The ids with a filler that no mask hides: `padded-position` has it at the end, where it is read, `unmasked-padding` in front."""
+    return {"padded-position": [*ids, filler], "unmasked-padding": [filler, *ids]}.get(mutation, ids)
+
+
 def last_points(network, tokenizer, text, mutation=None):
-    """[layer, dim] at the last token; `padded-position` reads one filler token too far, as a padded batch may."""
+    """[layer, dim] at the last token."""
     ids = encode(tokenizer, text, special=mutation != "no-special-tokens")
-    if mutation == "padded-position":
-        ids = ids + [0]
-    position = 0 if mutation == "first-token" else -1
-    return layer_points(network, ids, mutation)[:, position]
+    return layer_points(network, filled(ids, mutation), mutation)[:, 0 if mutation == "first-token" else -1]

@@ -8,6 +8,7 @@ MUTATIONS = (
     "layer-off-by-one",
     "missing-norm",
     "padded-position",
+    "unmasked-padding",
     "first-token",
     "no-special-tokens",
     "diagonal-in-baseline",
