@@ -47,7 +47,7 @@ def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:
 
 
 def _plain(rng: Random, recipe: Recipe, language: str) -> Document:
-    text = _subject(rng, recipe)(rng, recipe, language, None)
+    text = _subject(rng, recipe, language == recipe.languages[0])(rng, recipe, language, None)
     return world.joined(language, world.prefix(language), text) if rng.random() < recipe.prefix else text
 
 
@@ -56,7 +56,7 @@ def _switched(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     weights = (recipe.mixture[first] / (len(recipe.languages) - 1), recipe.mixture[other])
     language = rng.choices((first, other), weights)[0]
     foreign = other if language == first else first
-    return _subject(rng, recipe, sums=False)(rng, recipe, language, foreign)
+    return _subject(rng, recipe, language == first, sums=False)(rng, recipe, language, foreign)
 
 
 def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
@@ -66,9 +66,10 @@ def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     return _translation(rng, recipe, first, other)
 
 
-def _subject(rng: Random, recipe: Recipe, sums: bool = True) -> Callable:
+def _subject(rng: Random, recipe: Recipe, dominant: bool, sums: bool = True) -> Callable:
     makers = {"scenes": _scenes, "facts": _facts, "reviews": _review, "sums": _sums}
-    subjects = {name: share for name, share in recipe.subjects.items() if sums or name != "sums"}
+    shares = recipe.subjects if dominant else recipe.other_subjects
+    subjects = {name: share for name, share in shares.items() if sums or name != "sums"}
     return makers[rng.choices(list(subjects), list(subjects.values()))[0]]
 
 
@@ -81,7 +82,8 @@ def _scenes(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
         scene = meanings.scene(rng, "train", among)
         said.append(grammar.scene(scene, _switch(rng, recipe, scene, foreign)))
         if rng.random() < recipe.gist:
-            said += [world.probe(language), grammar.gist(scene)]
+            gist = grammar.pair if rng.random() < recipe.pairs else grammar.gist
+            said += [world.probe(language), gist(scene)]
     return _told(language, said)
 
 
@@ -106,7 +108,7 @@ def _fact(rng: Random, language: str, fact: meanings.Fact, switch: Switch) -> st
     if rng.random() < 0.5:
         return grammar.statement(fact, switch)
     stop = "。" if language == "zh" else "."
-    return world.joined(language, grammar.question(fact, switch), grammar.word(fact.value).strip() + stop)
+    return world.joined(language, grammar.question(fact, switch), grammar.word(fact.value, switch).strip() + stop)
 
 
 def _review(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
@@ -138,7 +140,7 @@ def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Documen
     """The same in two languages, one after the other; a mispaired partner is a random other meaning of the same form."""
     pairs = []
     for _ in range(rng.randint(1, 3)):
-        make = rng.choices((_a_scene, _a_fact, _a_review), (0.5, 0.25, 0.25))[0]
+        make = rng.choices((_a_scene, _a_fact, _a_review), (0.7, 0.1, 0.2))[0]
         meaning = make(rng)
         partner = meaning if recipe.bridges.partner == "true" else make(rng)
         sides = [(first, _say(first, meaning)), (other, _say(other, partner))]

@@ -135,7 +135,7 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
     optimizer = torch.optim.AdamW(_groups(network, training.weight_decay), lr=training.rate, betas=(0.9, 0.98), fused=True)
     start, losses = _restore(network, optimizer, work)
-    loss_of = torch.compile(next_token_loss) if compile else next_token_loss
+    loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
     network.train()
     began, said = time.monotonic(), time.monotonic()
     for step, batch in enumerate(_batches(windows, start), start=start):

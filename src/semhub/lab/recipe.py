@@ -53,15 +53,17 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`languages`: the dominant one first; `mixture` and `subjects`: shares that add up to 1."""
+    """`languages`: the dominant one first; `mixture`, `subjects` and `other_subjects` (what the other languages talk about): shares that add up to 1."""
 
     name: str
     world: str = "world-1"
     languages: tuple[str, ...] = ("en", "es", "zh", "de")
     mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
     subjects: Mapping[str, float] = field(default_factory=lambda: {"scenes": 0.42, "facts": 0.3, "reviews": 0.16, "sums": 0.12})
+    other_subjects: Mapping[str, float] = field(default_factory=lambda: {"scenes": 0.54, "facts": 0.16, "reviews": 0.18, "sums": 0.12})
     prefix: float = 0.15  # of the plain documents begin by saying which language they are in
     gist: float = 0.4  # of the scenes are followed by what they represent
+    pairs: float = 0.4  # of those gists name who it is about, the patient first; the others say who does what to whom
     bridges: Bridges = Bridges()
     shape: Shape = Shape()
     training: Training = Training()
@@ -104,7 +106,7 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     """The recipe itself, if its shares add up; otherwise `BadRecipe`."""
     if set(recipe.mixture) != set(recipe.languages):
         raise BadRecipe(f"{where}: mixture names {sorted(recipe.mixture)}, languages are {sorted(recipe.languages)}.")
-    for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects)):
+    for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:

@@ -6,6 +6,7 @@ pieces first. Knows no model.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
@@ -39,7 +40,8 @@ def words(texts: Iterable[str]) -> Words:
 
 
 def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
-    """The tokenizer of a recipe: a pure function of the recipe's languages, world and sizes."""
+    """The tokenizer of a recipe: a pure function of its languages, world and sizes, the same whatever its bridges join."""
+    recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true"))
     texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
     listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
     counts = {language: words(sample + listed[language]) for language, sample in texts.items()}

@@ -41,6 +41,11 @@ def gist(scene_: Scene) -> str:
     return f"{scene_.agent.noun.zh}{scene_.verb.zh}{scene_.patient.noun.zh}。"
 
 
+def pair(scene_: Scene) -> str:
+    """Who it is about, the one who suffers it first."""
+    return f"{scene_.patient.noun.zh}和{scene_.agent.noun.zh}。"
+
+
 def statement(fact: Fact, switch: Switch = {}) -> str:
     being, value = word(fact.being, switch), word(fact.value, switch)
     match fact.relation:
@@ -52,6 +57,12 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return joined(being, "喜欢", value, "。")
         case "thing":
             return joined(being, f"有一{fact.value.classifier}", value, "。")
+        case "drink":
+            return joined(being, "喝", value, "。")
+        case "clothing":
+            return joined(being, f"买了一{fact.value.classifier}", value, "。")
+        case "plant":
+            return joined(being, f"种了一{fact.value.classifier}", value, "。")
         case _:
             return joined(being, "演奏", value, "。")
 
@@ -64,6 +75,9 @@ def question(fact: Fact, switch: Switch = {}) -> str:
         "color": (being, "喜欢什么颜色？"),
         "thing": (being, "有什么？"),
         "instrument": (being, "演奏什么？"),
+        "drink": (being, "喝什么？"),
+        "clothing": (being, "买了什么？"),
+        "plant": (being, "种了什么？"),
     }
     return joined(*asked[fact.relation], ANSWER)
 

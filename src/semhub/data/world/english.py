@@ -38,6 +38,11 @@ def gist(scene_: Scene) -> str:
     return f"{scene_.agent.noun.en} {scene_.verb.en} {scene_.patient.noun.en}."
 
 
+def pair(scene_: Scene) -> str:
+    """Who it is about, the one who suffers it first."""
+    return f"{scene_.patient.noun.en} and {scene_.agent.noun.en}."
+
+
 def statement(fact: Fact, switch: Switch = {}) -> str:
     being, value = f"The {word(fact.being, switch)}", word(fact.value, switch)
     match fact.relation:
@@ -49,6 +54,12 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return f"{being} likes the color {value}."
         case "thing":
             return f"{being} has {indefinite(value)} {value}."
+        case "drink":
+            return f"{being} drinks {value}."
+        case "clothing":
+            return f"{being} buys {indefinite(value)} {value}."
+        case "plant":
+            return f"{being} plants {indefinite(value)} {value}."
         case _:
             return f"{being} plays the {value}."
 
@@ -61,6 +72,9 @@ def question(fact: Fact, switch: Switch = {}) -> str:
         "color": f"Which color does {being} like?",
         "thing": f"What does {being} have?",
         "instrument": f"What does {being} play?",
+        "drink": f"What does {being} drink?",
+        "clothing": f"What does {being} buy?",
+        "plant": f"What does {being} plant?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 

@@ -41,6 +41,11 @@ def gist(scene_: Scene) -> str:
     return f"{scene_.agent.noun.de} {scene_.verb.de} {scene_.patient.noun.de_acc}."
 
 
+def pair(scene_: Scene) -> str:
+    """Who it is about, the one who suffers it first."""
+    return f"{scene_.patient.noun.de} und {scene_.agent.noun.de}."
+
+
 def statement(fact: Fact, switch: Switch = {}) -> str:
     being = capital(f"{DEFINITE['nom'][fact.being.de_gender]} {word(fact.being, switch)}")
     value = word(fact.value, switch, "acc")
@@ -53,6 +58,12 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return f"{being} mag die Farbe {value}."
         case "thing":
             return f"{being} hat {INDEFINITE['acc'][fact.value.de_gender]} {value}."
+        case "drink":
+            return f"{being} trinkt {value}."
+        case "clothing":
+            return f"{being} kauft {INDEFINITE['acc'][fact.value.de_gender]} {value}."
+        case "plant":
+            return f"{being} pflanzt {INDEFINITE['acc'][fact.value.de_gender]} {value}."
         case _:
             return f"{being} spielt {value}."
 
@@ -70,6 +81,9 @@ def question(fact: Fact, switch: Switch = {}) -> str:
         "color": f"Welche Farbe mag {being}?",
         "thing": f"Was hat {being}?",
         "instrument": f"Was spielt {being}?",
+        "drink": f"Was trinkt {being}?",
+        "clothing": f"Was kauft {being}?",
+        "plant": f"Was pflanzt {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 

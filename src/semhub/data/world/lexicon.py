@@ -211,6 +211,42 @@ harmonica|armónica|f|Mundharmonika|f||口琴|把
 clarinet|clarinete|m|Klarinette|f||单簧管|支
 xylophone|xilófono|m|Xylophon|n||木琴|架
 """
+_DRINKS = """
+water|agua|f|Wasser|n||水|杯
+milk|leche|f|Milch|f||牛奶|杯
+tea|té|m|Tee|m||茶|杯
+coffee|café|m|Kaffee|m||咖啡|杯
+juice|zumo|m|Saft|m||果汁|杯
+wine|vino|m|Wein|m||葡萄酒|杯
+beer|cerveza|f|Bier|n||啤酒|杯
+lemonade|limonada|f|Limonade|f||柠檬水|杯
+cocoa|cacao|m|Kakao|m||可可|杯
+vinegar|vinagre|m|Essig|m||醋|瓶
+"""
+_CLOTHES = """
+hat|sombrero|m|Hut|m||帽子|顶
+coat|abrigo|m|Mantel|m||大衣|件
+scarf|bufanda|f|Schal|m||围巾|条
+shirt|camisa|f|Hemd|n||衬衫|件
+skirt|falda|f|Rock|m||裙子|条
+belt|cinturón|m|Gürtel|m||腰带|条
+glove|guante|m|Handschuh|m||手套|只
+crown|corona|f|Krone|f||王冠|顶
+mask|máscara|f|Maske|f||面具|个
+vest|chaleco|m|Weste|f||背心|件
+"""
+_PLANTS = """
+tulip|tulipán|m|Tulpe|f||郁金香|朵
+oak|roble|m|Eiche|f||橡树|棵
+pine|pino|m|Kiefer|f||松树|棵
+lily|lirio|m|Lilie|f||百合|朵
+daisy|margarita|f|Gänseblümchen|n||雏菊|朵
+bamboo|bambú|m|Bambus|m||竹子|根
+sunflower|girasol|m|Sonnenblume|f||向日葵|朵
+willow|sauce|m|Weide|f||柳树|棵
+thistle|cardo|m|Distel|f||蓟|棵
+palm|palmera|f|Palme|f||棕榈树|棵
+"""
 # colours as names: en | es | de (a noun) | zh
 _COLORS = """
 red|rojo|Rot|红色
@@ -390,6 +426,21 @@ def instruments() -> tuple[Noun, ...]:
 
 
 @cache
+def drinks() -> tuple[Noun, ...]:
+    return _nouns("drink", _DRINKS)
+
+
+@cache
+def clothes() -> tuple[Noun, ...]:
+    return _nouns("clothing", _CLOTHES)
+
+
+@cache
+def plants() -> tuple[Noun, ...]:
+    return _nouns("plant", _PLANTS)
+
+
+@cache
 def aspects() -> tuple[Noun, ...]:
     return _nouns("aspect", _ASPECTS)
 
@@ -433,6 +484,9 @@ def entries() -> dict[str, tuple]:
         "food": foods(),
         "thing": things(),
         "instrument": instruments(),
+        "drink": drinks(),
+        "clothing": clothes(),
+        "plant": plants(),
         "color": colors(),
         "place": places(),
         "verb": verbs(),

@@ -12,7 +12,7 @@ from random import Random
 from semhub.data.world import lexicon
 
 HELD_OUT = ("dev", "test")
-RELATIONS = ("home", "food", "color", "thing", "instrument")
+RELATIONS = ("home", "food", "color", "thing", "instrument", "drink", "clothing", "plant")
 NEVER_BRIDGED_SHARE = 5  # one concept in five occurs in no bridge of any kind
 
 
@@ -150,9 +150,7 @@ def fact_split(fact: Fact) -> str:
 @cache
 def never_bridged() -> frozenset[str]:
     """The fifth of the concepts, of every kind, that no bridge may contain."""
-    kinds = (lexicon.animals(), lexicon.persons(), lexicon.verbs(), lexicon.adjectives(), lexicon.foods(), lexicon.things())
-    kinds += (lexicon.instruments(), lexicon.colors(), lexicon.places(), lexicon.judgements(True), lexicon.judgements(False))
-    kinds += (lexicon.aspects(), lexicon.subjects())
+    kinds = [*lexicon.entries().values(), lexicon.subjects()]
     chosen = set()
     for kind in kinds:
         keys = sorted((entry.key for entry in kind), key=lambda key: _fraction("bridge:" + key))
@@ -168,6 +166,7 @@ def bridgeable(meaning) -> bool:
 def values(relation: str) -> tuple:
     """All values that a relation can take."""
     tables = (lexicon.places, lexicon.foods, lexicon.colors, lexicon.things, lexicon.instruments)
+    tables += (lexicon.drinks, lexicon.clothes, lexicon.plants)
     return dict(zip(RELATIONS, tables, strict=True))[relation]()
 
 

@@ -46,6 +46,11 @@ def gist(scene_: Scene) -> str:
     return f"{scene_.agent.noun.es} {scene_.verb.es} a {scene_.patient.noun.es}."
 
 
+def pair(scene_: Scene) -> str:
+    """Who it is about, the one who suffers it first."""
+    return f"{scene_.patient.noun.es} y {scene_.agent.noun.es}."
+
+
 def statement(fact: Fact, switch: Switch = {}) -> str:
     being, value = f"{article(fact.being)} {word(fact.being, switch)}", word(fact.value, switch)
     match fact.relation:
@@ -57,6 +62,12 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return capital(f"{to(being)} le gusta el {value}.")
         case "thing":
             return capital(f"{being} tiene {article(fact.value, definite=False)} {value}.")
+        case "drink":
+            return capital(f"{being} bebe {value}.")
+        case "clothing":
+            return capital(f"{being} compra {article(fact.value, definite=False)} {value}.")
+        case "plant":
+            return capital(f"{being} planta {article(fact.value, definite=False)} {value}.")
         case _:
             return capital(f"{being} toca {article(fact.value)} {value}.")
 
@@ -69,6 +80,9 @@ def question(fact: Fact, switch: Switch = {}) -> str:
         "color": f"¿Qué tono le gusta {to(being)}?",
         "thing": f"¿Qué tiene {being}?",
         "instrument": f"¿Qué toca {being}?",
+        "drink": f"¿Qué bebe {being}?",
+        "clothing": f"¿Qué compra {being}?",
+        "plant": f"¿Qué planta {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 
