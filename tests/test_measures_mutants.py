@@ -42,7 +42,7 @@ LENS = {
     "first word of each tile left out": ("weights.sum(-1, keepdim=True)", "weights[:, 1:].sum(-1, keepdim=True)"),
     "log-sum-exp rounded early": ("logits - high - total.log()", "logits - (high + total.log())"),
     "words shifted by one": ("(local >= 0) & (local < values.shape[1])", "(local >= 0) & (local < values.shape[1] - 1)"),
-    "ties take the worse rank": ("(values > own[:, word, None])", "(values >= own[:, word, None])"),
+    "ties take the worse rank": ("torch.gt(values, own", "torch.ge(values, own"),
     "rank from zero": ("above + 1)", "above)"),
     "mass not rescaled": ("mass = mass * shrink", "mass = mass"),
     "total not rescaled": ("total = total * shrink", "total = total"),
