@@ -251,9 +251,9 @@ def returning(blocks: Sequence[torch.nn.Module], output) -> Iterator[None]:
 
 
 def new_cache(model):
-    from transformers import DynamicCache
+    from semhub.models.cache import growing_cache
 
-    return DynamicCache(config=model.parts.causal.config)
+    return growing_cache(model.parts.causal.config)
 
 
 def forward(model, ids: Tensor, mask: Tensor, cache) -> Tensor:

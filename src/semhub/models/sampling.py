@@ -51,7 +51,9 @@ def counted(prompts: Sequence[Sequence[int]], vocab: int) -> Tensor:
 
 def next_ids(logits: Tensor, counts: Tensor | None, uniform: Tensor, sampling: Sampling) -> Tensor:
     """`logits, counts: [row, vocab]`, `uniform: [row]` in [0, 1) -> [row] ids."""
-    logits = logits.float() / sampling.temperature
+    logits = logits.float()
+    if sampling.temperature != 1:
+        logits = logits / sampling.temperature
     if counts is not None:
         logits = logits - sampling.frequency_penalty * counts
     if sampling.greedy:
