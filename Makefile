@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
-# Extra words for pip when it fetches torch; without a GPU, this one saves gigabytes:
-#   make run TORCH="--index-url https://download.pytorch.org/whl/cpu"
+# Extra words for pip when it fetches torch, such as an index of CPU builds, which saves gigabytes where there is no GPU:
+#   make run TORCH="--index-url ..."
 TORCH ?=
 
 .PHONY: run test clean
