@@ -1,5 +1,6 @@
 """Generation: every fast path against a plain loop of batch 1 without a cache, and what a row must not depend on."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -10,6 +11,7 @@ from semhub.edits import ablate, add, replace
 from semhub.errors import BadInput
 from semhub.models import generate as module
 from semhub.models.generate import generate
+from semhub.models.opening import load
 from semhub.models.sampling import Sampling, draws, next_ids, nucleus
 from semhub.models.write import Edit, at_strength, editing
 from test_models_write import DIM, KINDS, PROMPTS, by_hand, hooks, opened, plain_logits, vector
@@ -159,7 +161,7 @@ def test_first_logits_agree_to_1e_4(monkeypatch, kind, name):
     model, edits, seen = opened(kind), EDITS[name], []
     monkeypatch.setattr(module, "next_ids", lambda logits, *rest: (seen.append(logits), next_ids(logits, *rest))[1])
     generate(model, SHORT, edits=edits, max_new_tokens=1, sampling=GREEDY, strengths=STRENGTHS)
-    order = sorted(SHORT, key=lambda prompt: len(model.encode([prompt])[0]))
+    order = sorted(SHORT, key=lambda prompt: (len((one := model.encode([prompt])[0]).ids), one.ids))
     wanted = [
         edited_logits(model, ids := model.encode([prompt])[0].ids, len(ids), edits, strength) for prompt in order for strength in STRENGTHS
     ]
@@ -187,6 +189,16 @@ def test_strengths_share_their_random_numbers():
     assert len({ids[0] for ids in by_row.values()}) == 4
 
 
+def test_the_same_prompt_is_run_once_wherever_it_stands(monkeypatch):
+    model, passes = opened("llama"), []
+    forward = module.forward
+    monkeypatch.setattr(module, "forward", lambda m, ids, *rest: (passes.append(tuple(ids.shape)), forward(m, ids, *rest))[1])
+    ids = model.encode(["The dog sees", "The cat sees"])
+    assert len(ids[0]) == len(ids[1])
+    generate(model, ["The dog sees", "The cat sees"] * 3, max_new_tokens=1, batch_rows=3)
+    assert passes == [(1, len(ids[0]))] * 2
+
+
 def test_values_and_positions_for_each_prompt():
     model, pushes, at = opened("llama"), 4 * vector(10, len(SHORT)), ["last", 0, "last", -2, "first:2"]
     edit = Edit(2, add(pushes), at, "prompt")
@@ -208,6 +220,27 @@ def test_inside_an_outer_edit(kind):
     with editing(model, [outer]):
         made = generate(model, SHORT, edits=[inner], max_new_tokens=NEW, sampling=GREEDY)
     assert ids_of(made) == expected(model, SHORT, [outer, inner], (1.0,))
+
+
+def test_with_an_adapter_on():
+    """LoRA changes what is written, and edits reach the blocks inside the wrapper."""
+    import peft
+
+    base = opened("llama")
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    torch.manual_seed(0)
+    adapted = load((peft.get_peft_model(copy.deepcopy(base.network), config), base.tokenizer), prove=False)
+    settings = {"edits": EDITS["last-and-on"], "max_new_tokens": NEW, "sampling": GREEDY, "strengths": STRENGTHS}
+    made = adapted.generate(SHORT, **settings)
+    assert ids_of(made) == expected(adapted, SHORT, EDITS["last-and-on"], STRENGTHS)
+    assert made != base.generate(SHORT, **settings)
+
+
+def test_in_half_precision():
+    base = opened("llama")
+    half = load((copy.deepcopy(base.network).bfloat16(), base.tokenizer), prove=False)
+    made = half.generate(SHORT, edits=EDITS["two"], max_new_tokens=3, strengths=STRENGTHS, sampling=Sampling(top_p=0.5))
+    assert [len(one.ids) for one in made] == [3] * len(made)
 
 
 def with_end(model, token):

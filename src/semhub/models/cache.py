@@ -28,7 +28,7 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Take rows `beam_idx`, any number of them; they get buffers of their own with the next column (the only way to change rows here)."""
+        """Take rows `beam_idx`, any number of them; they get buffers of their own with the next column."""
         super().reorder_cache(beam_idx)
         self.buffers = None
 

@@ -96,7 +96,8 @@ def generate(
     write.check_layers(model, wanted.edits)
     check_edits(wanted.edits, len(encodings))
     rows = [Row(p, float(s), int(k), encoding) for p, encoding in enumerate(encodings) for s in strengths for k in seeds]
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row].encoding))
+    # by length for little padding, and by tokens so that equal prompts are run together
+    order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
     made: dict[int, Generation] = {}
     with evaluating(model.parts.causal):
         for start in range(0, len(order), batch_rows):
@@ -195,7 +196,8 @@ def forked_at_column(model, prompts: Prompts, column: int, edits: Sequence[Edit]
     """Columns before `column` once per prompt, the others once per row."""
     cache, logits = new_cache(model), None
     if column:
-        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)[prompts.of]
+        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)
+        logits = logits[prompts.of.to(logits.device)]
         cache.reorder_cache(prompts.of)
     if column < prompts.width:
         with editing(model, edits):
