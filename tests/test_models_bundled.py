@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from families import built, configured, words_of
 
 import semhub
+from families import built, configured, words_of
 from semhub.errors import ModelNotFound
 from semhub.models import bundled
 from semhub.models.bundled import HUB

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 import transformers
-from families import FAMILIES, TEXTS, built, close, configured, network_of, plain_states, words_of
 from huggingface_hub import errors
 
 import semhub
+from families import FAMILIES, TEXTS, built, close, configured, network_of, plain_states, words_of
 from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights
 from semhub.models import hub
 from semhub.models.hashing import file_hash, files_hash, memory_hash
@@ -208,6 +208,20 @@ def test_a_network_without_its_tokenizer():
         semhub.load(network_of("qwen2"))
 
 
+def test_a_tokenizer_of_another_network():
+    network = built(configured("llama", vocab_size=40))
+    with pytest.raises(BadInput, match="knows only 40 tokens; they do not belong together"):
+        semhub.load(network, words_of("llama"))
+
+
+def test_a_network_that_does_not_run_is_refused_in_one_line():
+    network = built(configured("llama"))
+    network.model.layers[1].self_attn.q_proj = torch.nn.Linear(7, 16)
+    with pytest.raises(NotUnderstood, match="cannot open or run LlamaForCausalLM") as raised:
+        semhub.load(network, words_of("llama"))
+    one_line(raised)
+
+
 # --- which weights ---
 
 
@@ -324,7 +338,7 @@ def test_what_is_fetched(folder, monkeypatch):
     assert hub.bytes_to_fetch(ID) == sum(file.stat().st_size for file in folder.iterdir())
 
 
-FILES = ["config.json", "model.safetensors", "consolidated.safetensors", "pytorch_model.bin", "run.py", "original/x.safetensors", "README.md"]
+FILES = ["config.json", "model.safetensors", "consolidated.safetensors", "pytorch_model.bin", "run.py", "original/x.safetensors", "READ.me"]
 
 
 def test_of_many_files_only_those_needed():

@@ -147,8 +147,18 @@ def test_a_check_that_breaks_has_failed(opened, monkeypatch):
     monkeypatch.setitem(CHECKS, "hidden-states", fail)
     certificate = certify(opened("llama"))
     assert failed(certificate) == ["hidden-states"]
+    assert json.dumps(certificate.as_dict(), allow_nan=False)
     with pytest.raises(NotProved, match="tiny is refused.*hidden-states .*out of order"):
         certificate.demand("tiny")
+
+
+def test_a_network_that_cannot_be_called_has_failed_every_check(opened):
+    class Silent(torch.nn.Module):
+        def forward(self, **inputs):
+            raise RuntimeError("no answer")
+
+    certificate = certify(replace(opened("llama"), network=Silent()))
+    assert failed(certificate) == ALL and "no answer" in certificate.checks[0].detail
 
 
 def test_a_passed_certificate_demands_nothing():

@@ -11,15 +11,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights
+from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights, UserError
 from semhub.models import hub
 from semhub.models.bundled import HUB, find_bundled, nearest_bundled, untrained_network
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
-from semhub.models.structure import find, kind_refused
+from semhub.models.structure import Parts, find, kind_refused
+from semhub.models.tokens import encode
 
 FETCHING = ("cache_dir", "token")
+FITTING = ("The dog sees the cat, and the cat does not see the dog.", "Dos y tres son cinco.")
 
 
 def load(
@@ -74,8 +76,22 @@ def in_hand(network: nn.Module, tokenizer: Any) -> Model:
 def opened(
     name: str, revision: str | None, network: nn.Module, tokenizer: Any, hashing: Callable[[], str], role: str | None = None
 ) -> Model:
-    parts = find(network)
+    try:
+        parts = find(network)
+    except UserError:
+        raise
+    except Exception as problem:
+        raise clear(name, problem) from problem
+    belongs(tokenizer, parts, name)
     return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing)
+
+
+def belongs(tokenizer: Any, parts: Parts, name: str) -> None:
+    """Raise BadInput for a tokenizer whose ids the network does not have."""
+    ids = [token for encoding in encode(tokenizer, FITTING) for token in encoding.ids]
+    rows = getattr(parts.embedding, "num_embeddings", None)
+    if rows is not None and max(ids, default=0) >= rows:
+        raise BadInput(f"The tokenizer gives the token id {max(ids)}, but {name} knows only {rows} tokens; they do not belong together.")
 
 
 def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
@@ -180,8 +196,8 @@ def is_causal(config) -> bool:
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
 
 
-def clear(folder: Path, problem: Exception) -> Exception:
-    """One line for what transformers said when it would not open a folder."""
+def clear(folder: Path | str, problem: Exception) -> Exception:
+    """One line for what transformers said when it would not open or run a model."""
     if "trust_remote_code" in str(problem):
         return UnsafeWeights(
             f"{folder} needs Python code of its own; if you trust its source, pass trust_remote_code=True (--trust-remote-code)."
@@ -189,7 +205,7 @@ def clear(folder: Path, problem: Exception) -> Exception:
     if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
         return BadInput(f"{folder} does not fit into memory; try another dtype, device or device_map.")
     first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-    return NotUnderstood(f"transformers cannot open {folder}: {first}")
+    return NotUnderstood(f"transformers cannot open or run {folder}: {first}")
 
 
 def default_dtype(config, asked: dict) -> Any:

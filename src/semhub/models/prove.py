@@ -55,34 +55,46 @@ class Certificate:
             raise NotProved(f"{name} is refused, since what would be read from it could not be trusted: {'; '.join(failed)}")
 
     def as_dict(self) -> dict:
-        return {"passed": self.passed, "dtype": self.dtype, "checks": [asdict(check) for check in self.checks]}
+        """For JSON, which has no infinity: the error of a check that could not be carried out is None."""
+        checks = [{**asdict(check), "error": check.error if math.isfinite(check.error) else None} for check in self.checks]
+        return {"passed": self.passed, "dtype": self.dtype, "checks": checks}
 
 
 @dataclass(frozen=True)
 class Plain:
-    """The network's own answer to one text alone: `logits: [token, vocab]`, `hidden`: [token, dim] each, as transformers counts them."""
+    """One text alone: the network's own `logits: [token, vocab]` and `hidden`, [token, dim] each, as transformers counts them.
+
+    `states: [layer, token, dim]` is what semhub reads of the same text.
+    """
 
     encoding: Encoding
     logits: Tensor
     hidden: list[Tensor]
+    states: Tensor
 
 
 def certify(model) -> Certificate:
     """All checks, failed ones included; a check that cannot be carried out has failed."""
     tolerance = PACKED if is_packed(model) else TOLERANCE.get(model.dtype, PACKED)
-    encodings = sample(model)
-    plain = [alone(model, encoding) for encoding in encodings]
-    checks = [carried_out(name, check, model, plain, tolerance) for name, check in CHECKS.items()]
-    return Certificate(checks, str(model.dtype).removeprefix("torch."))
+    dtype = str(model.dtype).removeprefix("torch.")
+    try:
+        plain = [alone(model, encoding) for encoding in sample(model)]
+    except Exception as problem:
+        return Certificate([Check(name, False, math.inf, tolerance, said(problem)) for name in CHECKS], dtype)
+    return Certificate([carried_out(name, check, model, plain, tolerance) for name, check in CHECKS.items()], dtype)
 
 
 def carried_out(name: str, check: Callable, model, plain: list[Plain], tolerance: float) -> Check:
     try:
         error, detail = check(model, plain)
     except Exception as problem:
-        error, detail = math.inf, f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0]}"
+        error, detail = math.inf, said(problem)
     # an error that is no number must not pass
     return Check(name, error <= tolerance, error, tolerance, detail)
+
+
+def said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {next(iter(str(problem).splitlines()), '')}"
 
 
 def is_packed(model) -> bool:
@@ -114,7 +126,8 @@ def alone(model, encoding: Encoding) -> Plain:
         output = model.network(
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=True, use_cache=False
         )
-    return Plain(encoding, kept(output.logits[0]), [kept(hidden[0]) for hidden in output.hidden_states or ()])
+    hidden = [kept(layer[0]) for layer in output.hidden_states or ()]
+    return Plain(encoding, kept(output.logits[0]), hidden, states_of(model, [encoding])[0])
 
 
 def logits_of(model, encodings: list[Encoding], side: str = "right") -> list[Tensor]:
@@ -155,7 +168,7 @@ def hidden_states(model, plain: list[Plain]) -> tuple[float, str]:
         return math.inf, f"the network returns {len(plain[0].hidden)} hidden states for {model.layers} blocks"
     errors, lasts = [], []
     for each in plain:
-        ours = states_of(model, [each.encoding])[0]
+        ours = each.states
         errors += [distance(ours[layer], each.hidden[layer]) for layer in range(model.layers)]
         normed = model.head.norm(ours[-1])
         lasts.append([distance(kept(form), each.hidden[-1]) for form in (normed, model.head.project(normed), ours[-1])])
@@ -171,7 +184,7 @@ def lens_at_last_layer(model, plain: list[Plain]) -> tuple[float, str]:
     errors = []
     picked = torch.arange(0, model.vocab, max(1, model.vocab // 50))
     for each in plain:
-        normed = model.head.norm(states_of(model, [each.encoding])[0][-1])
+        normed = model.head.norm(each.states[-1])
         errors.append(distance(model.head.logits(normed), each.logits))
         errors.append(distance(model.head.logits(normed, picked), each.logits[:, picked]))
         errors.append(distance(model.head.logits(normed, slice(0, len(picked))), each.logits[:, : len(picked)]))
@@ -181,8 +194,7 @@ def lens_at_last_layer(model, plain: list[Plain]) -> tuple[float, str]:
 def padding(side: str) -> Callable:
     def check(model, plain: list[Plain]) -> tuple[float, str]:
         encodings = [each.encoding for each in plain]
-        single = [states_of(model, [encoding])[0] for encoding in encodings]
-        errors = [distance(a, b) for a, b in zip(states_of(model, encodings, side), single, strict=True)]
+        errors = [distance(a, each.states) for a, each in zip(states_of(model, encodings, side), plain, strict=True)]
         errors += [distance(a, each.logits) for a, each in zip(logits_of(model, encodings, side), plain, strict=True)]
         return max(errors), f"a batch of {len(plain)} texts padded on the {side} against each text alone"
 
@@ -195,8 +207,8 @@ def empty_edit(model, plain: list[Plain]) -> tuple[float, str]:
 
     edits = [Edit(layer, lambda hidden: hidden) for layer in range(model.layers + 1)]
     with model.edit(*edits):
-        found = [alone(model, each.encoding).logits for each in plain]
-    return max(distance(a, each.logits) for a, each in zip(found, plain, strict=True)), f"an edit of nothing at layers 0 to {model.layers}"
+        errors = [distance(alone(model, each.encoding).logits, each.logits) for each in plain[:2]]
+    return max(errors), f"an edit of nothing at layers 0 to {model.layers}"
 
 
 def real_edit(model, plain: list[Plain]) -> tuple[float, str]:
@@ -208,20 +220,20 @@ def real_edit(model, plain: list[Plain]) -> tuple[float, str]:
     from semhub.models.write import Edit
 
     each = max(plain, key=lambda one: len(one.encoding))
-    before, errors, moved = states_of(model, [each.encoding])[0], [], []
+    before, errors, moved = each.states, [], []
     for layer in sorted({0, model.layers // 2, model.layers}):
         push = pushed(before[layer, -1])
         with model.edit(Edit(layer, lambda hidden, push=push: hidden + push.to(hidden), at="last")):
-            after, logits = states_of(model, [each.encoding])[0], alone(model, each.encoding).logits
+            now = alone(model, each.encoding)
+        after, logits = now.states, now.logits
         errors += [distance(after[layer, -1], before[layer, -1] + push), distance(logits[:-1], each.logits[:-1])]
         moved.append(distance(logits[-1:], each.logits[-1:]))
         if layer == model.layers:
             errors.append(distance(model.unembed(after[layer, -1:]), logits[-1:]))
     if min(moved) < 1e-3:
         return math.inf, "a push at the last token did not move its logits"
-    return max(
-        errors
-    ), f"a push at the last token, at layers 0, {model.layers // 2} and {model.layers}; it moved the logits by {min(moved):.2g} or more"
+    where = f"at layers 0, {model.layers // 2} and {model.layers}"
+    return max(errors), f"a push at the last token, {where}; it moved the logits by {min(moved):.2g} or more"
 
 
 def pushed(state: Tensor) -> Tensor:
