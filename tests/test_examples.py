@@ -24,7 +24,7 @@ def test_any_model_prints_a_line_per_layer(kind, tmp_path):
         "PYTHONIOENCODING": "utf-8",
     }
     script = [sys.executable, str(ROOT / "examples" / "any_model.py"), str(tmp_path)]
-    shown = subprocess.run(script, env=environment, capture_output=True, encoding="utf-8", timeout=120)
+    shown = subprocess.run(script, env=environment, capture_output=True, encoding="utf-8", timeout=600)
     assert shown.returncode == 0, shown.stderr
     rows = re.findall(r"^ +(\d+) ([+-]\d\.\d{3})   (.+)$", shown.stdout, re.MULTILINE)
     assert [int(layer) for layer, _, _ in rows] == list(range(tiny(kind)[0].config.num_hidden_layers + 1))

@@ -143,7 +143,7 @@ def test_relevance_is_the_cosine_of_mean_middle_states(judge):
     def state(text):
         ids = words(text)["input_ids"]
         with torch.no_grad():
-            return network(torch.tensor([ids]), output_hidden_states=True).hidden_states[2][0, 1:].mean(0)
+            return network(torch.tensor([ids]), output_hidden_states=True).hidden_states[judge.layers // 2][0, 1:].mean(0)
 
     expected = [float(torch.cosine_similarity(state(a), state(b), dim=0)) for a, b in zip(PROMPTS, CONTINUATIONS, strict=True)]
     assert scorers.relevances(judge, PROMPTS, CONTINUATIONS) == pytest.approx(expected, abs=1e-4)
