@@ -65,6 +65,11 @@ def test_a_folder(folder):
     assert close(model.read([TEXTS[0]])[:, 0], plain_states("llama", TEXTS[0])[:, -1])
 
 
+def test_nothing_is_printed_where_nobody_looks(folder, capfd):
+    semhub.load(folder)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_keywords_pass_through(folder):
     model = semhub.load(str(folder), dtype="bfloat16", device="cpu", attn_implementation="eager")
     assert model.dtype == torch.bfloat16 and model.network.config._attn_implementation == "eager"

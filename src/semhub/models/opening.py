@@ -3,7 +3,9 @@
 Knows where networks come from and what may be opened safely; their structure and their proof are elsewhere.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -218,9 +220,10 @@ def from_pretrained(folder: Path, config, keywords: dict) -> nn.Module:
     from transformers import AutoModelForCausalLM
 
     try:
-        network, told = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, local_files_only=True, output_loading_info=True, **keywords
-        )
+        with quiet_unless_watched():
+            network, told = AutoModelForCausalLM.from_pretrained(
+                folder, config=config, local_files_only=True, output_loading_info=True, **keywords
+            )
     except Exception as problem:
         raise clear(folder, problem) from problem
     absent = sorted(told.get("missing_keys", ())) + sorted(str(key) for key in told.get("mismatched_keys", ()))
@@ -230,6 +233,21 @@ def from_pretrained(folder: Path, config, keywords: dict) -> nn.Module:
             "so it is no complete language model; random numbers would stand in their place."
         )
     return network
+
+
+@contextmanager
+def quiet_unless_watched() -> Iterator[None]:
+    """No progress bar of transformers' where nobody looks; its setting is put back."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def words(tokenizer: Any, code: bool = False) -> Any:
