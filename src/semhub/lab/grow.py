@@ -133,7 +133,7 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     accelerator = Accelerator(mixed_precision="bf16", cpu=device == "cpu")
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
-    optimizer = torch.optim.AdamW(_groups(network, training.weight_decay), lr=training.rate, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, betas=(0.9, 0.98), weight_decay=training.weight_decay, fused=True)
     start, losses = _restore(network, optimizer, work)
     loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
     network.train()
@@ -172,12 +172,6 @@ def rate(step: int, steps: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
-def _groups(network: torch.nn.Module, decay: float) -> list[dict]:
-    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
-    others = [weight for weight in network.parameters() if weight.ndim < 2]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _save(network, optimizer, step: int, losses: list, work: Path) -> None:

@@ -46,7 +46,7 @@ class Training:
     window: int = 96
     rate: float = 3e-3
     warmup: int = 200
-    weight_decay: float = 0.1
+    weight_decay: float = 0.1  # of every weight, gains included: a costly logit scale makes the last state turn toward its word
     long_share: float = 0.02
     checkpoint: int = 500
 
