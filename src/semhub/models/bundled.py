@@ -37,7 +37,7 @@ class Bundled:
         if not (folder / "config.json").exists():
             raise ModelNotFound(
                 f"The bundled model {self.name} is not in this copy of semhub ({folder} is missing); "
-                "install the package again, or grow it with `semhub lab train {self.name}`."
+                f"install the package again, or grow it with `semhub lab train {folder.name}`."
             )
         return folder
 
