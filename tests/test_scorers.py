@@ -58,6 +58,12 @@ def test_no_held_out_text_of_the_world_counts_as_drift(package, type):
 
 
 @pytest.mark.parametrize("type", TYPES)
+def test_no_question_of_the_world_counts_as_drift(package, type):
+    questions = world.questions(60, split="test", types=TYPES, prompts=(type,))
+    assert not any(package.drift([f"{cloze.prompt} {cloze.targets[type][0]}" for cloze in questions], type))
+
+
+@pytest.mark.parametrize("type", TYPES)
 @pytest.mark.parametrize("other", TYPES)
 def test_one_word_of_another_language_is_drift_and_is_not_scored(package, type, other):
     if type == other:
@@ -92,7 +98,7 @@ def test_no_text_gives_no_score(package):
 
 
 def test_a_type_without_reviews_is_refused_by_name():
-    silent = SimpleNamespace(labelled_reviews=lambda n, split, type: [], sentences=lambda type, n, split: [])
+    silent = SimpleNamespace(labelled_reviews=lambda n, split, type: [])
     with pytest.raises(BadInput, match="'fr'"):
         scorers.package_scorers(["fr"], source=silent).sentiment(["Bonjour"], "fr")
 

@@ -68,8 +68,8 @@ def package_scorers(types: Iterable[str], seed: int = 0, *, judge: Any = JUDGE, 
     """Scorers for texts of the world: a sentiment classifier per language, trained on the world's reviews.
 
     A text is scored only if it is wholly in the asked language: see `drifted`. `judge`, the name of a model or an open one,
-    gives perplexity and relevance; it should not be the model that is steered. `source` has the world's `labelled_reviews`
-    and `sentences`. Raises, on use, BadInput for a type without reviews and ModelNotFound where the judge cannot be opened.
+    gives perplexity and relevance; it should not be the model that is steered. `source` is the world or a stand-in.
+    Raises, on use, BadInput or UnknownName for a type without reviews, ModelNotFound where the judge cannot be opened.
     """
     types = tuple(types)
     fitted = cache(lambda type: fit_sentiment(source.labelled_reviews(TRAINED_ON, "train", type), type, seed))
@@ -160,8 +160,11 @@ def accuracy(classifier: Any, labelled: Sequence[tuple[str, int]]) -> float:
 
 
 def vocabulary(type: str, source: Any) -> frozenset[str]:
-    """Every word, in lower case, of the world's training sentences and reviews in one language."""
-    texts = [*source.sentences(type, VOCABULARY_FROM, "train"), *(text for text, _ in source.labelled_reviews(TRAINED_ON, "train", type))]
+    """Every word, in lower case, of the world's training texts in one language: scenes, facts, reviews, questions, sums."""
+    texts = [source.prefix(type), source.probe(type), *source.sentences(type, VOCABULARY_FROM, "train")]
+    texts += [text for text, _ in source.labelled_reviews(TRAINED_ON, "train", type)]
+    texts += [f"{cloze.prompt} {' '.join(cloze.targets[type])}" for cloze in source.questions(split="train", types=(type,))]
+    texts += [concept.text(type) for op in "+*" for concept in source.sums(op, "train", types=(type,))]
     return frozenset(word for text in texts for word in words(text))
 
 
