@@ -14,7 +14,7 @@ import torch
 
 import semhub.models
 from families import FAMILIES, network_of, words_of
-from oracles import arithmetic, lens, plain, similarity, steering
+from oracles import arithmetic, lens, plain, similarity, steering, trajectory
 from semhub import edits
 from semhub.data import world
 from semhub.data.pairs import Pairs
@@ -307,6 +307,17 @@ def test_task_6_arithmetic_lens(kind):
 
     assert worst(found, oracle()) < TOLERANCE
     for mutation in lens.MUTATIONS:
+        assert worst(found, oracle(mutation)) > TOLERANCE, mutation
+
+
+def test_task_7_trajectory(kind):
+    result = performed(kind, "arithmetic/trajectory", world=part_of_the_world(SUMS, []))
+    found = [curve(result, axis, "digits:en") for axis in ("pc1", "pc2")]
+    prompts = [arithmetic.question(*item)[0] for item in SUMS]
+    words = [*map(str, range(10)), *(f" {arithmetic.in_words(n)}" for n in range(10))]
+    oracle = functools.partial(trajectory.trajectory, *tiny(kind), prompts, words)
+    assert worst(found, oracle()) < TOLERANCE
+    for mutation in trajectory.MUTATIONS:
         assert worst(found, oracle(mutation)) > TOLERANCE, mutation
 
 
