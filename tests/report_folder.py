@@ -188,7 +188,7 @@ def extras(model: str) -> dict[str, dict]:
         "multilingual/steering": {"chosen": chosen},
         "arithmetic/intervention": {"chosen": {"en>digits": {"layer": 6, "strength": 1.0}}},
         "arithmetic/trajectory": {"paths": paths()},
-        "multilingual/trend": {"token_map": token_map()} if model == HUB else {},
+        
     }
     return {task: {"task": task, "model": model, **more} for task, more in found.items()}
 
@@ -215,6 +215,8 @@ def write(folder: Path, readings: list[Reading] | None = None, models: Mapping[s
     store.write_whole(folder / "readings.parquet", store.parquet(readings, store.READINGS))
     outcome = Outcome("multilingual/steering", "sound", HUB, "sentiment", "r1", group="en>es", value=0.4, text="muy bueno")
     store.write_whole(folder / "outcomes.parquet", store.parquet([outcome], store.OUTCOMES))
+    if parts:
+        store.write_whole(folder / "tokens.json", store.to_json({"model": next(iter(models)), "norm": "final", "tokens": token_map()}))
     for model in models if parts else ():
         for task, more in extras(model).items():
             path = folder / "parts" / (store.part_name(task, model) + ".json")

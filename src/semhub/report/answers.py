@@ -13,7 +13,20 @@ from semhub.report.rules import LIMITS, Thresholds, side
 from semhub.report.shared import Meeting
 from semhub.report.slices import Estimate
 from semhub.report.used import Steering
-from semhub.report.words import control_name, count, kinds, layers, listing, pair_name, percent, span, type_name, with_interval, written
+from semhub.report.words import (
+    control_name,
+    count,
+    kinds,
+    layers,
+    listing,
+    pair_name,
+    percent,
+    reading_name,
+    span,
+    type_name,
+    with_interval,
+    written,
+)
 
 YES, UNCHECKED, SOME, NOT_SHOWN, NO = "Yes", "Yes, unchecked", "In part", "Not shown", "No"
 BARE, NONE, MECHANICS = "No interval", "Not measured", "No finding"
@@ -22,7 +35,10 @@ NO_CONTROL = "No control model was run: this page cannot say what a model withou
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`verdict` is one of a few words; `found` one sentence with its numbers; `details` what else must be known to weigh it."""
+    """`verdict` is one of a few words, `badge` the same as an answer to the title; `found` one sentence with its numbers.
+
+    `details` are what else must be known to weigh it.
+    """
 
     key: str
     title: str
@@ -30,6 +46,7 @@ class Answer:
     verdict: str
     found: str
     details: tuple[str, ...] = ()
+    badge: str = ""
 
     @property
     def tone(self) -> str:
@@ -133,7 +150,7 @@ def shared_details(run: Run, found: Sequence[Meeting]) -> Iterable[str]:
     yield from ends_told(tops)
     for name in dict.fromkeys(n for m in tops for n in m.splits):
         values = {pair_name(m.pair): m.splits[name] for m in tops if name in m.splits}
-        yield f"On the subset “{name}”, at the same layers, S = {span(values)}: {clear(values, 'pair')}."
+        yield f"On another set of items ({reading_name(name)}), at the same layers, S = {span(values)}: {clear(values, 'pair')}."
     chances = [m.p for m in tops if m.p is not None]
     yield "Each value is at the highest of the middle layers, chosen on the same sentences; the interval does not know of that choice."
     if chances:
@@ -172,7 +189,8 @@ def retrieval_told(found: Sequence[Meeting]) -> Iterable[str]:
 def ends_told(found: Sequence[Meeting]) -> Iterable[str]:
     higher = [pair_name(m.pair) for m in found if m.end and m.end.value >= m.top.value]
     if higher:
-        yield f"For {listing(higher)} the last layer is as high as the middle ones, or higher."
+        which = listing(higher) if len(higher) < 5 else f"{len(higher)} of {len(found)} pairs"
+        yield f"For {which} the last layer is as high as the middle ones, or higher."
     elif any(m.end for m in found):
         yield "At the last layer S is lower than at the highest middle layer, in every pair."
 
@@ -190,13 +208,16 @@ def anchored_answer(run: Run, found: Sequence[Anchoring], limits: Thresholds = L
     sentence = found_sentence(run, standings, lambda standing, types: anchored_clause(standing, [by_type[t] for t in types]))
     verdict = verdict_of(run, standings.values(), yes={"anchors"}, no={"own"}, partly=frozenset({"stays"}))
     details = tuple(anchored_details(run, found, limits)) if found else ()
-    return Answer("anchored", "Which language do the middle layers speak?", asked, verdict, sentence, details)
+    dominant = type_name(run.dominant)
+    badges = {YES: dominant, UNCHECKED: f"{dominant}, unchecked", SOME: f"{dominant}, in part", NO: f"Not {dominant}"}
+    title = "Which language do the middle layers speak?"
+    return Answer("anchored", title, asked, verdict, sentence, details, badges.get(verdict, ""))
 
 
 def anchored_clause(standing: str, mine: Sequence[Anchoring]) -> str:
     dominant = type_name(mine[0].dominant)
     who = f"for {listing(type_name(a.type) for a in mine)} prompts"
-    tops = {f"{type_name(a.type)}, layer {a.top.at:g}": a.top for a in mine if a.top}
+    tops = {f"{type_name(a.type)} at layer {a.top.at:g}": a.top for a in mine if a.top}
     if not tops:
         return f"{who} no layer was read between the first and the last"
     at = f" at layer {mine[0].top.at:g}" if len(mine) == 1 else ""
@@ -281,10 +302,10 @@ def used_clause(standing: str, mine: Sequence[Steering]) -> str:
         return f"{who} no push was made"
     parts = []
     for way, i in zip(WAYS, (0, 1), strict=True):
-        values = {f"{type_name(s.type)}, layer {s.layer:g}": s.change[i] for s in mine if s.change[i]}
-        parts += [f"{span(values)} {way}"] if values else []
+        values = {f"{type_name(s.type)} at layer {s.layer:g}": s.change[i] for s in mine if s.change[i]}
+        parts += [f"{way} by {span(values)}"] if values else []
     at = f" at layer {mine[0].layer:g}" if len(mine) == 1 else ""
-    numbers = f"sentiment changes by {listing(parts)}{at}"
+    numbers = f"sentiment moves {listing(parts)}{at}"
     failing = listing(dict.fromkeys(control_name(c) for s in mine for c in used.failing(s)))
     beyond = "in both directions" + (", beyond every control measured" if any(s.excess for s in mine) else " (no control push was made)")
     clauses = {

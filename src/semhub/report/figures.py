@@ -4,16 +4,17 @@ One function per figure; to add one, write a function `(view) -> Plot | None` an
 Extras that figures read, from `parts/*.json`: `paths` with `layers`, `landmarks` (`type`, `word`, `place`), `mean`, `items` (`path`).
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from semhub.report import used
-from semhub.report.folder import Run, mapped
+from semhub.report.folder import Run, listed, mapped
 from semhub.report.plots import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, Panel, Path, Plot, Style, styled
-from semhub.report.slices import Curve, curve, distinct, headline, where
-from semhub.report.words import axis_name, control_name, measure_name, pair_name, type_name
+from semhub.report.slices import Curve, curve, distinct, headline, number, where
+from semhub.report.words import axis_name, control_name, measure_name, pair_name, reading_name, type_name
 
 COLOURS = {"en": BLUE, "es": ORANGE, "zh": GREEN, "de": PURPLE, "digits": VERMILION}
 MARKERS = {"en": "o", "es": "v", "zh": "^", "de": "D", "digits": "s"}
@@ -86,7 +87,8 @@ def by_model(view: View) -> Plot | None:
     styles = model_styles(view.run)
     lines = lambda group: [(name, curve(headline(where(view.rows, group=group, model=name))), style) for name, style in styles.items()]  # noqa: E731
     panels = [panel(pair_name(group), lines(group)) for group in leading(view)] or [panel("", lines(None))]
-    return view.plot("models", f"{capital(view.measure)}: the model and its controls", panels)
+    what = f"{type_name(view.run.dominant)} word minus own word, log-probabilities" if view.measure == "anchor" else capital(view.measure)
+    return view.plot("models", f"{what}: the model and its controls", panels)
 
 
 def by_answer(view: View) -> Plot | None:
@@ -258,21 +260,21 @@ def trajectories(run: Run, task: str) -> Iterable[Plot | None]:
 
 def path_plot(task: str, model: str, paths: dict) -> Plot | None:
     words = []
-    landmarks = [mapped(mark) for mark in paths.get("landmarks", [])]
+    landmarks = [mapped(mark) for mark in listed(paths.get("landmarks"))]
     for type in dict.fromkeys(str(mark.get("type")) for mark in landmarks):
         mine = [mark for mark in landmarks if str(mark.get("type")) == type]
         places = tuple(point(mark.get("place")) for mark in mine)
         words.append(Path(f"words: {type_name(type)}", places, type_style(type), tuple(str(mark.get("word")) for mark in mine)))
-    ways = [Path("", tuple(point(p) for p in mapped(item).get("path", [])), Style(GREY), faint=True) for item in paths.get("items", [])]
-    mean = Path("mean path, from layer 0 to the last", tuple(point(p) for p in paths.get("mean", [])), Style("#222222"))
+    ways = [Path("", tuple(map(point, listed(mapped(item).get("path")))), Style(GREY), faint=True) for item in listed(paths.get("items"))]
+    mean = Path("mean path, from layer 0 to the last", tuple(map(point, listed(paths.get("mean")))), Style("#222222"))
     drawn = tuple(p for p in (*ways, *words, mean) if p.places)
     title = f"Paths of the states through the plane of the words ({model})"
     return Plot(f"{task}-paths-{model}", title, (Panel(model, paths=drawn),)) if drawn else None
 
 
 def point(place: object) -> tuple[float, float]:
-    x, y = (list(place) if isinstance(place, (list, tuple)) else [])[:2] or (float("nan"), float("nan"))
-    return float(x), float(y)
+    x, y = (number(v) for v in (*listed(place), None, None)[:2])
+    return (math.nan if x is None else x), (math.nan if y is None else y)
 
 
 # shared --------------------------------------------------------------------------------------------------------------
@@ -299,10 +301,8 @@ def type_style(type: str) -> Style:
     return replace(CYCLE[sum(map(ord, type)) % len(CYCLE)], dash="solid")
 
 
-def column_name(column: str, value: object) -> str:
-    if column == "control":
-        return control_name(value)
-    return "all" if value is None else str(value)
+def column_name(column: str, value: str | None) -> str:
+    return control_name(value) if column == "control" else reading_name(value)
 
 
 def capital(measure: str) -> str:

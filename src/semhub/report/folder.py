@@ -12,7 +12,7 @@ The only file of this room that opens the store. What it expects of the folder:
 `readings.parquet`
     the columns of `types.COLUMNS`.
 `tokens.json`, `parts/*.json`
-    what tasks left beside their readings: `token_map` (see `tokenmap.py`), `paths` (see `figures.py`), `chosen` (see `used.py`),
+    what is left beside the readings: `tokens` (see `tokenmap.py`), `paths` (see `figures.py`), `chosen` (see `used.py`),
     each with the `model` that it was read from.
 
 Every key may be missing: the page then says "not recorded".

@@ -150,7 +150,7 @@ def embedded(text: str, prefix: str) -> str:
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
     text = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", text)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)
+    text = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text)
     text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text))
     return re.sub(r' (?:width|height)="[^"]*"', "", text, count=2).strip()
 
@@ -194,6 +194,7 @@ def figure(plot: Plot, bounds: tuple[float, float] | None, entries: Sequence[tup
         left, bottom = i % columns * width, below + (rows - 1 - i // columns) * height
         box = (left + left_margin(plot), bottom + 0.44, width - left_margin(plot) - 0.12, height - 0.44 - 0.3)
         axis = drawn.add_axes([box[0] / total[0], box[1] / total[1], box[2] / total[0], box[3] / total[1]])
+        axis.yaxis.set_label_coords((0.14 - left_margin(plot)) / box[2], 0.5)
         draw(axis, plot, panel, bounds if plot.together else limits(replace(plot, panels=(panel,))))
     if entries:
         handles = [Line2D([], [], **keywords(style)) for _, style in entries]
@@ -210,7 +211,7 @@ def grid(plot: Plot) -> tuple[int, int]:
 
 def left_margin(plot: Plot) -> float:
     names = [row for panel in plot.panels for line in panel.lines for row in line.rows]
-    return 0.62 if not names else min(0.25 + 0.072 * max(map(len, map(plain, names))), 1.7)
+    return 0.74 if not names else min(0.25 + 0.072 * max(map(len, map(plain, names))), 1.7)
 
 
 def draw(axis: Axes, plot: Plot, panel: Panel, bounds: tuple[float, float] | None) -> None:

@@ -48,6 +48,13 @@ AXES = {
     "lift": "right / wrong", "mass": "share of probability", "sentiment": "sentiment", "disagreement": "share",
 }  # fmt: skip
 
+READINGS = {
+    "probe": "at the probe (“This represents”)", "last": "at the last token", "mean": "mean over the tokens", "raw": "states as they are",
+    "centred": "states centred", "no-norm": "without the final norm", "single-token": "words of one token only",
+    "affine": "second reader (affine)", "test": "held-out items", "test-never-bridged": "held out, and never bridged in training",
+    "plus": "sums", "times": "products", "plus-held-out": "sums held out", "times-held-out": "products held out",
+}  # fmt: skip
+
 CONTROLS = {
     None: "unrelated sentences",
     "swapped": "roles swapped",
@@ -100,6 +107,11 @@ def control_name(control: str | None) -> str:
     return CONTROLS.get(control, str(control))
 
 
+def reading_name(value: str | None) -> str:
+    """A position, variant or split in words."""
+    return "headline" if value is None else READINGS.get(str(value), str(value))
+
+
 def written(value: float | None, digits: int | None = None) -> str:
     """A number with a true minus sign; without `digits`, as many as it needs."""
     value = number(value)
@@ -112,9 +124,11 @@ def written(value: float | None, digits: int | None = None) -> str:
 
 
 def needed(*values: float) -> int:
-    """Two decimals; three where all values are small, or where two would make nothing of one of them."""
-    small = max(abs(v) for v in values) < 0.0995
-    return 3 if small or any(0 < abs(v) < 0.005 for v in values) else 2
+    """Two decimals; fewer for large values, three where all are small or where two would make nothing of one of them."""
+    largest = max(abs(v) for v in values)
+    if largest >= 9.95:
+        return 1 if largest < 99.5 else 0
+    return 3 if largest < 0.0995 or any(0 < abs(v) < 0.005 for v in values) else 2
 
 
 def with_interval(found: Estimate | None) -> str:
@@ -166,7 +180,7 @@ def span(found: Mapping[str, Estimate]) -> str:
     ordered = sorted(found.items(), key=lambda each: each[1].value)
     if len(ordered) == 1:
         return with_interval(ordered[0][1])
-    return " to ".join(f"{with_interval(e)} ({name})" for name, e in (ordered[0], ordered[-1]))
+    return " to ".join(f"{with_interval(e)} for {name}" for name, e in (ordered[0], ordered[-1]))
 
 
 def described(title: str, lines: Mapping[str, Curve], unit: str = "layer") -> str:
