@@ -218,8 +218,8 @@ def test_the_same_prompt_twice_with_two_values():
 def test_inside_an_outer_edit(kind):
     model, outer, inner = opened(kind), Edit(1, add(3 * vector(12)), "last", "both"), Edit(2, ablate(vector(13)), "all", "both")
     with editing(model, [outer]):
-        made = generate(model, SHORT, edits=[inner], max_new_tokens=NEW, sampling=GREEDY)
-    assert ids_of(made) == expected(model, SHORT, [outer, inner], (1.0,))
+        made = generate(model, SHORT, edits=[inner], max_new_tokens=NEW, sampling=GREEDY, strengths=(1.0, 1.0))
+    assert ids_of(made) == expected(model, SHORT, [outer, inner], (1.0, 1.0))
 
 
 def test_with_an_adapter_on():
