@@ -13,6 +13,7 @@ from torch import Tensor
 
 from semhub.errors import BadInput
 from semhub.measures.statistics import bootstrap_mean
+from semhub.models.where import Encoding
 from semhub.types import Outcome, Reading
 
 RESAMPLES = 2000
@@ -102,7 +103,9 @@ class Bench:
     def generator(self, salt: int = 0) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed * 1009 + salt)
 
-    def states(self, texts: Sequence[str], at: Mapping[str, Any], layers: Iterable[int] | None = None, special: bool = True) -> dict[str, States]:
+    def states(
+        self, texts: Sequence[str], at: Mapping[str, Any], layers: Iterable[int] | None = None, special: bool = True
+    ) -> dict[str, States]:
         """States of `texts` at each named position (all from one pass), read now or remembered.
 
         Positions are the model's own grammar (`"last"`, `"mean"`, ...), one for all texts.
@@ -118,6 +121,37 @@ class Bench:
             self.progress(min(start + AT_ONCE, len(missing)), len(missing))
         return {name: States(layers, tuple(self.memo[key(text, place)] for text in texts)) for name, place in at.items()}
 
+    def states_inside(
+        self,
+        texts: Sequence[str],
+        longer: Sequence[str],
+        at: Mapping[str, Any],
+        at_end: Mapping[str, Any],
+        layers: Iterable[int],
+        special: bool,
+    ) -> None:
+        """Remember `texts` (at `at`) and `longer[i]`, which goes on from `texts[i]` (at `at_end`), from one pass over the longer.
+
+        A causal model cannot tell how a text goes on; pairs whose tokens do not begin alike are left to be read on their own.
+        """
+        layers = tuple(sorted(set(layers)))
+        known = lambda text: all((text, place, special, layers) in self.memo for place in at.values())  # noqa: E731
+        inside = self._beginnings([pair for pair in dict.fromkeys(zip(texts, longer, strict=True)) if not known(pair[0])], special)
+        for start in range(0, len(inside), AT_ONCE):
+            part = inside[start : start + AT_ONCE]
+            places = {name: [as_inside(place, a, n) for a, _, n in part] for name, place in at.items()} | dict(at_end)
+            whole = [b for _, b, _ in part]
+            read = self.model.read_at(whole, places, layers=list(layers), batch_tokens=self.batch_tokens, special=special)
+            for row, (a, b, _) in enumerate(part):
+                self.memo.update({(a, place, special, layers): (read[name], row) for name, place in at.items()})
+                self.memo.update({(b, place, special, layers): (read[name], row) for name, place in at_end.items()})
+            self.progress(min(start + AT_ONCE, len(inside)), len(inside))
+
+    def _beginnings(self, pairs: Sequence[tuple[str, str]], special: bool) -> list[tuple[str, str, int]]:
+        """(text, longer text, tokens of the text) of those pairs whose tokens begin alike."""
+        short, longer = (self.model.encode([pair[side] for pair in pairs], special) for side in (0, 1))
+        return [(*pair, len(x.ids)) for pair, x, y in zip(pairs, short, longer, strict=True) if begins(x, y)]
+
     def normed(self, hidden: Tensor) -> Tensor:
         """`hidden: [row, dim]` after the model's final norm, float32."""
         with torch.no_grad():
@@ -125,7 +159,15 @@ class Bench:
 
     def reading(self, measure: str, value: float, *, low: float | None = None, high: float | None = None, n: int = 0, **columns) -> Reading:
         return Reading(
-            self.task, self.protocol, self.model.name, measure, value=float(value), low=_number(low), high=_number(high), n=int(n), **columns
+            self.task,
+            self.protocol,
+            self.model.name,
+            measure,
+            value=float(value),
+            low=_number(low),
+            high=_number(high),
+            n=int(n),
+            **columns,
         )
 
     def readings(self, measured: Iterable[Measured], clusters: Sequence | None = None, intervals: bool = True) -> list[Reading]:
@@ -162,6 +204,17 @@ class Bench:
         return replace(self, progress=lambda done, total: None)
 
 
+def begins(short: Encoding, longer: Encoding) -> bool:
+    """Whether the longer text's tokens begin with the shorter's, and all of those that are content cover characters."""
+    same = longer.ids[: len(short.ids)] == short.ids and len(longer.ids) > len(short.ids)
+    return same and all(short.offsets[p][1] > short.offsets[p][0] for p in short.content)
+
+
+def as_inside(place: Any, text: str, tokens: int) -> Any:
+    """`last` or `mean` of a text, as a position of a longer text that begins with it."""
+    return {"last": tokens - 1, "mean": f"span:0-{len(text)}"}[place]
+
+
 def _at(m: Measured, j: int) -> dict:
     layer = m.layers[j]
     return dict(m.columns) if layer is None else {**m.columns, "layer": layer}
@@ -174,7 +227,9 @@ def _by_size(measured: Sequence[Measured]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _intervals(values: np.ndarray, clusters: Sequence | None, seed: int, wanted: bool) -> list[tuple[float, float | None, float | None, int]]:
+def _intervals(
+    values: np.ndarray, clusters: Sequence | None, seed: int, wanted: bool
+) -> list[tuple[float, float | None, float | None, int]]:
     """`values: [item, column]` with nan for items left out -> (mean, low, high, n) per column, n = 0 where nothing is left."""
     found: list = [(float("nan"), None, None, 0)] * values.shape[1]
     present = ~np.isnan(values)
@@ -185,7 +240,9 @@ def _intervals(values: np.ndarray, clusters: Sequence | None, seed: int, wanted:
             continue
         kept = values[np.ix_(mask, columns)]
         shared = None if clusters is None else np.asarray(clusters)[mask]
-        mean, low, high = bootstrap_mean(kept, shared, seed, RESAMPLES) if wanted else (kept.mean(0), [None] * len(columns), [None] * len(columns))
+        mean, low, high = (
+            bootstrap_mean(kept, shared, seed, RESAMPLES) if wanted else (kept.mean(0), [None] * len(columns), [None] * len(columns))
+        )
         for c, *ends in zip(columns, mean, low, high, strict=True):
             found[c] = (*ends, int(mask.sum()))
     return found

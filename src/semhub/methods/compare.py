@@ -82,8 +82,19 @@ def shown(place: Place, type: str, concept: Concept) -> str | None:
     return place.text(type, concept.text(type)) if type in concept.forms else None
 
 
+def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept]) -> None:
+    """Where one position's text goes on from the plain one (the probe after the sentence), read both in one pass."""
+    plain = {p.name: p.at for p in ask.places if p.show is None and p.at in ("last", "mean")}
+    for place in ask.places:
+        texts = [c.text(type) for c in concepts]
+        longer = [shown(place, type, c) for c in concepts]
+        if plain and place.show is not None and None not in longer:
+            bench.states_inside(texts, longer, plain, {place.name: place.at}, bench.chosen(ask.first_layer), ask.special)
+
+
 def read(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> States:
     """States at `place`; positions that show the same text are read in the same pass and remembered."""
+    read_ahead(ask, bench, type, concepts)
     at = {p.name: p.at for p in ask.places if p.show is place.show}
     layers = bench.chosen(ask.first_layer)
     return bench.states([shown(place, type, c) for c in concepts], at, layers, ask.special)[place.name]
@@ -160,7 +171,9 @@ def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterato
         yield from by_result(ask, view, x, y, group)
 
 
-def against(x: Tensor, y: Tensor, x_not: tuple[list[int], Tensor] | None, y_not: tuple[list[int], Tensor] | None) -> tuple[list[int], Tensor]:
+def against(
+    x: Tensor, y: Tensor, x_not: tuple[list[int], Tensor] | None, y_not: tuple[list[int], Tensor] | None
+) -> tuple[list[int], Tensor]:
     """(items, values): cos(a, b) minus the mean cosine with the hard negatives of the sides that have one."""
     if x_not and y_not:
         left, right = ({item: row for row, item in enumerate(side[0])} for side in (x_not, y_not))

@@ -105,15 +105,14 @@ class Decode:
 class DecodeWords:
     """Eq. 2 inside running text: at the position before a word, that word against its glosses in another type.
 
-    `lines`: texts already cut into words, so that joining a line's words gives the line. `glosses`: word -> its
-    translations, as they would continue a text. Only words and glosses of exactly one token count.
+    `glosses`: word -> its translations. Only words of exactly one token, with a gloss of one token, count (`data.wordlens`).
     """
 
     type: str
     gloss_type: str
-    lines: Sequence[Sequence[str]]
+    lines: Sequence[str]
     glosses: Mapping[str, Sequence[str]]
-    lens: Lens = Lens(first_layer=1, normed_end=True, special=False)
+    lens: Lens = Lens({None: "none"}, first_layer=1, normed_end=True, special=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,8 @@ class Steer:
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
     `controls`: of `random-direction`, `as-text`, `layer-0`. `depths`: layers to write at, as fractions of the depth.
-    `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on half of the prompts.
+    `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on `rehearsal`
+    (without it, on half of the prompts) and reported on the prompts.
     """
 
     prompts: Sequence[Prompt]
@@ -182,6 +182,7 @@ class Steer:
     when: str = "both"
     main: str | None = None
     both_signs: bool = True
+    rehearsal: Sequence[Prompt] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
 from semhub.models.tokens import continuation_id, first_continuation_id
 from semhub.types import Cloze
 
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """One position to read, and the first tokens of the words looked up there: `right[type]`, `wrong[type]`.
@@ -104,7 +105,9 @@ def layers_of(bench: Bench, lens: Lens, states: States, random: bool = False) ->
         yield k, norm_matched(hidden, generator) if random else hidden
 
 
-def look_up(bench: Bench, lens: Lens, norm: str, spots: Sequence[Spot], types: Sequence[str], layers: Iterator[tuple[int, Tensor]]) -> Table:
+def look_up(
+    bench: Bench, lens: Lens, norm: str, spots: Sequence[Spot], types: Sequence[str], layers: Iterator[tuple[int, Tensor]]
+) -> Table:
     """Read every spot's words at every layer."""
     kinds = [(t, kind) for t in types for kind in ("right", "wrong")]
     ids = {key: ragged([getattr(s, key[1]).get(key[0], ()) for s in spots]) for key in kinds}
@@ -147,7 +150,14 @@ def usable(spots: Sequence[Spot], own: str, other: str, single: bool = False) ->
 
 
 def quantities(
-    lens: Lens, table: Table, own: str, spots: Sequence[Spot], types: Sequence[str], columns: dict, control: str | None = None, single: bool = False
+    lens: Lens,
+    table: Table,
+    own: str,
+    spots: Sequence[Spot],
+    types: Sequence[str],
+    columns: dict,
+    control: str | None = None,
+    single: bool = False,
 ) -> list[Measured]:
     """What one reading of the spots says of each type of answer, per item and layer."""
     measured = []
@@ -285,14 +295,19 @@ def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, la
     """
     layers = list(layers) if layers is not None else list(range(model.layers + 1))
     encodings = model.encode(list(texts))
-    maps = [{"text": t, "tokens": [written(model, i) for i in e.ids], "layers": layers, "words": []} for t, e in zip(texts, encodings, strict=True)]
+    maps = [
+        {"text": t, "tokens": [written(model, i) for i in e.ids], "layers": layers, "words": []}
+        for t, e in zip(texts, encodings, strict=True)
+    ]
     for item, entry in enumerate(maps):
         batch = next(iter(model.stream([texts[item]], "all", layers=layers)))
         states = batch.states[:, batch.positions.argsort()]
         with torch.no_grad():
             values, ids = top_k(states, model.head, top, norm)
         for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):
-            entry["words"].append([[(written(model, i), round(p, 4)) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)])
+            entry["words"].append(
+                [[(written(model, i), round(p, 4)) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)]
+            )
     return maps
 
 

@@ -1,6 +1,7 @@
 """The procedure of `Spread`: how much of the lens's probability belongs to each type, layer by layer, over running text.
 
-Blind to which model reads and which texts are read. Rows: `mass`, group `<type of the text>:<type of the words>`; `coverage`: the share of the vocabulary that the table has seen.
+Blind to which model reads and which texts are read. Rows: `mass`, group `<type of the text>:<type of the words>`, and
+`coverage`, the share of the vocabulary that the table has seen.
 """
 
 from collections.abc import Sequence

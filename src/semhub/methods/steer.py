@@ -56,7 +56,7 @@ class Half:
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
     layers = depths(ask, bench)
-    lengths = mean_lengths(bench, [p.text for p in ask.prompts], layers)
+    lengths = mean_lengths(bench, [p.text for p in (*ask.rehearsal, *ask.prompts)], layers)
     readings, outcomes, chosen = [], [], {}
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
@@ -82,15 +82,17 @@ def depths(ask: Steer, bench: Bench) -> list[int]:
 
 
 def split_in_two(ask: Steer, bench: Bench) -> list[tuple[Half, Half]]:
-    """Per type of prompt, the half on which settings are chosen and the half on which they are reported."""
+    """Per type of prompt, those on which settings are chosen and those on which they are reported."""
     halves = []
     for type in dict.fromkeys(p.type for p in ask.prompts):
         mine = [p for p in ask.prompts if p.type == type]
-        if len(mine) < 4:
-            raise BadInput(f"{bench.task}: at least four prompts of type {type} are needed (half to choose, half to report), found {len(mine)}.")
-        order = np.random.default_rng(bench.seed).permutation(len(mine))
-        first, second = (tuple(mine[i] for i in sorted(part)) for part in np.array_split(order, 2))
-        halves.append((Half(type, "choose", first), Half(type, "report", second)))
+        first = [p for p in ask.rehearsal if p.type == type]
+        if not first:
+            order = np.random.default_rng(bench.seed).permutation(len(mine))
+            first, mine = ([mine[i] for i in sorted(part)] for part in np.array_split(order, 2))
+        if min(len(first), len(mine)) < 2:
+            raise BadInput(f"{bench.task}: at least four prompts of type {type} are needed (half to choose, half to report).")
+        halves.append((Half(type, "choose", tuple(first)), Half(type, "report", tuple(mine))))
     if not halves:
         raise BadInput(f"{bench.task}: there are no prompts to continue.")
     return halves
@@ -162,7 +164,9 @@ def at_layer_0(cell: Cell) -> Cell:
     return replace(cell, setting=replace(cell.setting, control=LAYER_0))
 
 
-def run(ask: Steer, bench: Bench, half: Half, settings: Sequence[Setting], lengths: dict[int, float], only: str | None = None) -> list[Cell]:
+def run(
+    ask: Steer, bench: Bench, half: Half, settings: Sequence[Setting], lengths: dict[int, float], only: str | None = None
+) -> list[Cell]:
     """Settings that differ in strength alone, as one sweep -> a cell for each; `only` judges one measure."""
     first = settings[0]
     push = ask.neutral[first.control][first.source] if first.control in ask.neutral else ask.pushes[first.source]
@@ -196,7 +200,9 @@ def differences(bench: Bench, push: Push, prompts: Sequence[Prompt], layer: int)
     return toward - away
 
 
-def generate(bench: Bench, prompts: Sequence[str], sampled: Sampled, change: Sequence[Edit], strengths: Sequence[float]) -> dict[float, list[list[str]]]:
+def generate(
+    bench: Bench, prompts: Sequence[str], sampled: Sampled, change: Sequence[Edit], strengths: Sequence[float]
+) -> dict[float, list[list[str]]]:
     """Texts by strength, prompt and seed; every (prompt, strength, seed) is a row of one sweep."""
     seeds = [0] if sampled.greedy else [bench.seed * 1000 + k for k in range(sampled.seeds)]
     sampling = Sampling(sampled.temperature, sampled.top_p, sampled.frequency_penalty, sampled.greedy)
@@ -254,7 +260,13 @@ def unpushed(ask: Steer, base: Cell, pushed: Sequence[Cell]) -> list[Cell]:
 
 def columns(ask: Steer, half: Half, s: Setting) -> dict:
     where = None if s.control == AS_TEXT else ask.at
-    found = {"group": f"{s.source}>{half.type}", "position": where, "control": s.control, "split": half.split, "strength": float(s.strength)}
+    found = {
+        "group": f"{s.source}>{half.type}",
+        "position": where,
+        "control": s.control,
+        "split": half.split,
+        "strength": float(s.strength),
+    }
     return found if s.layer is None else {**found, "layer": s.layer}
 
 

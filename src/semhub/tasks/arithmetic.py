@@ -160,7 +160,9 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         asked, verb = steered(given, items(given, "+")), "equals to"
         pushes = {"en": Push(clause(given, verb, 1), clause(given, verb, 0))}
         strengths = tuple(k / 2 for k in range(7))
-        return Inject(asked, pushes, release_outcomes(), (Fraction(31, 32), Fraction(26, 32)), strengths, Sampled(16, greedy=True), "en", lag=1)
+        return Inject(
+            asked, pushes, release_outcomes(), (Fraction(31, 32), Fraction(26, 32)), strengths, Sampled(16, greedy=True), "en", lag=1
+        )
     chosen = items(given, "+")
     n = min(given.many(STEERED), len(chosen))
     asked = steered(given, [chosen[i * len(chosen) // n] for i in range(n)])

@@ -16,14 +16,14 @@ from semhub.tasks import LANGUAGES, Given, dominant_first, task
 from semhub.tasks.judges import judges
 from semhub.types import Concept, Prompt
 
-SENTENCES, QUESTIONS, TEXTS, CORPUS, PROMPTS = 500, 400, 60, 2000, 48
+SENTENCES, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 400, 60, 2000, 48, 20
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
 NEUTRAL = {"en": ("Monday", "Tuesday"), "es": ("Lunes", "Martes"), "zh": ("星期一", "星期二"), "de": ("Montag", "Dienstag")}
 SUFFIXES = {"zh": (("。",), "这代表了"), "en": ((".", '."'), "This represents")}
 PREFIXES = {"es": "Todo el texto siguiente está en español. ", "zh": "接下来的文字全部是中文的。"}
-DEPTHS = tuple(Fraction(k, 8) for k in (0, 1, 2, 3, 4, 5, 6))
+DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
 
 
 # 1. similarity -------------------------------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 1, 2, 3, 4, 5, 6))
     paper="Eq. 1, section 4.1; PROTOCOL row 1",
     types=LANGUAGES,
     data="pairs of translations: the world's scenes, or your own (--pairs)",
-    positions='sound: probe (last token of "This represents" after the sentence), last, mean over content; paper: last, after the release\'s suffix rule',
+    positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
     baseline="other items of the second type; in sound also the roles swapped, and another meaning with the same last word",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers)",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
@@ -97,7 +97,7 @@ def probed(given: Given, type: str, text: str) -> str | None:
     question="Do the middle layers speak the dominant language before the output is in another?",
     paper="Eq. 2, section 4.2; PROTOCOL row 2",
     types=LANGUAGES,
-    data="questions about facts stated in English only, or your own prompts with target words (--items); paper: Chinese text and a dictionary",
+    data="questions about facts stated in English only, or your own prompts and words (--items); paper: Chinese text and a dictionary",
     positions="sound: last token of the prompt; paper: the token before each word",
     baseline="wrong words of the same type and frequency; random states of the same length; words of the other languages",
     measure="logprob, prob, anchor (a language's word minus the prompt's own), lift (right over wrong), accuracy, eligible",
@@ -140,7 +140,9 @@ def chinese(given: Given) -> tuple[list[str], Mapping[str, Sequence[str]]]:
     folder = Path(os.environ.get("SEMHUB_DATA", "../shared/data")) / "cedict"
     files = sorted(folder.glob("cedict*"))
     if not files:
-        raise BadInput(f"multilingual/lens in the paper's protocol needs CC-CEDICT for your own Chinese; put cedict_*.gz into {folder} (SEMHUB_DATA).")
+        raise BadInput(
+            f"multilingual/lens in the paper's protocol needs CC-CEDICT for your own Chinese; put cedict_*.gz into {folder} (SEMHUB_DATA)."
+        )
     return [c.text("zh") for c in given.pairs.concepts], read_cedict(files[0], skip_bad=True).words
 
 
@@ -199,7 +201,7 @@ def running_text(given: Given) -> tuple[dict[str, list[str]], dict[str, list[str
     question="Does pushing the states with English words move what is written in other languages?",
     paper="section 4.3 (ActAdd); PROTOCOL row 4",
     types=LANGUAGES,
-    data='beginnings of reviews; the words Good and Bad in each language; your own with --items',
+    data="beginnings of reviews; the words Good and Bad in each language; your own with --items",
     positions="sound: every token, in the prompt and in what is written; paper: the prompt's first tokens",
     baseline="no push; in sound also a random direction, neutral words, the word as text, and the same push at layer 0",
     measure="sentiment, perplexity, relevance, drift (share of outputs that left the language); sentiment_change, sentiment_excess",
@@ -222,17 +224,20 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         main = next(iter(dominant_first(tuple(words))))
         return Inject(asked, pushes, measures, (Fraction(17, 32),), (-5.0, -2.0, 0.0, 2.0, 5.0), sampled, main, spread=True)
     sources = dominant_first(tuple(t for t in words if given.types is None or t in given.types or t == "en"))
-    neutral = {t: pair for t, pair in (given.items.neutral if given.items is not None and given.items.neutral else NEUTRAL).items() if t in sources}
+    neutral = {
+        t: pair for t, pair in (given.items.neutral if given.items is not None and given.items.neutral else NEUTRAL).items() if t in sources
+    }
     return Steer(
         asked,
         {t: push(words[t], t) for t in sources},
         measures,
         "sentiment",
         DEPTHS,
-        (0.25, 0.5, 1.0),
+        (0.5, 1.0),
         neutral={"neutral-word": {t: push(pair, t) for t, pair in neutral.items()}},
         controls=("random-direction", "as-text", "layer-0"),
-        sampled=Sampled(20, temperature=1.0, top_p=0.9, seeds=2),
+        sampled=Sampled(16, temperature=1.0, top_p=0.9),
+        rehearsal=rehearsal(given),
     )
 
 
@@ -244,6 +249,13 @@ def prompts(given: Given, protocol: str) -> list[Prompt]:
         return [Prompt(p.id, p.type, PREFIXES.get(p.type, "") + p.text, p.facets) for p in kept] if protocol == "paper" else kept
     types = ("es", "zh") if protocol == "paper" else LANGUAGES
     return [p for t in given.among(types) for p in given.world.reviews(given.many(PROMPTS), split="test", type=t)]
+
+
+def rehearsal(given: Given) -> list[Prompt]:
+    """Prompts of meanings that are neither trained on nor reported, on which layer and strength are chosen; with own prompts, none."""
+    if given.items is not None and given.items.prompts:
+        return []
+    return [p for t in given.among(LANGUAGES) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
 
 
 def push(pair: tuple[str, str], type: str) -> Push:

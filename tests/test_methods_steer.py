@@ -1,0 +1,201 @@
+"""`Steer`, `Inject` and `Trajectory` against a model whose outputs are a known function of the push."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from planted import Planted, bench, rows, vector
+from semhub.errors import BadInput
+from semhub.methods import Inject, Push, Sampled, Steer, Trajectory, carry_out
+from semhub.methods.inject import padded, states_of
+from semhub.methods.steer import mean_lengths
+from semhub.methods.trajectory import path, plane
+from semhub.types import Prompt
+
+GOOD, BAD = "en:good", "en:bad"
+WAY = torch.nn.functional.normalize(vector("good") - vector("bad"), dim=0)
+PROMPTS = [Prompt(f"p{i}", "es", f"es:p{i} es") for i in range(24)]
+
+
+def write(prompt, push, strength):
+    """What is written is the length of the push along good minus bad at layer 1, a fifth of that elsewhere; words count a little."""
+    moved = sum(float(v @ WAY) * strength * (1 if layer == 1 else 0.2) for layer, v in push)
+    said = 0.1 * ("Good" in prompt) - 0.1 * ("Bad" in prompt)
+    return f"{moved + said + 0.01 * (len(prompt) % 3):.6f}"
+
+
+def read(prompts, outputs):
+    return [None if output == "drifted" else float(output) for output in outputs]
+
+
+def push(plus, minus, words=("Good", "Bad")):
+    as_text = lambda prompt, sign: f"{prompt.text} {words[0] if sign > 0 else words[1]}"  # noqa: E731
+    return Push(lambda prompt: (plus,), lambda prompt: (minus,), as_text=as_text)
+
+
+def ask(**changed):
+    usual = {
+        "prompts": PROMPTS,
+        "pushes": {"en": push(GOOD, BAD), "es": push("es:good", "es:bad")},
+        "judges": {"tone": read, "length": lambda prompts, outputs: [float(len(o)) for o in outputs]},
+        "target": "tone",
+        "depths": (Fraction(0), Fraction(1, 2), Fraction(1)),
+        "strengths": (0.5, 1.0),
+        "neutral": {"neutral-word": {"en": push("en:table", "en:chair")}},
+        "controls": ("random-direction", "as-text", "layer-0"),
+    }
+    return Steer(**usual | changed)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return carry_out(ask(), bench(Planted(write=write)))
+
+
+def one(result, **wanted):
+    found = rows(result, split="report", group="en>es", **wanted)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_layer_and_strength_are_chosen_on_the_other_prompts(result):
+    assert result.extras["chosen"] == {"en>es": {"layer": 1, "strength": 1.0}}
+    items = {split: {o.item for o in result.outcomes if o.split == split} for split in ("choose", "report")}
+    assert len(items["report"]) == 12 and not items["choose"]
+    assert {r.n for r in result.readings if r.split == "choose"} == {12}
+
+
+def test_a_push_moves_both_ways_by_its_length(result):
+    unit = float(torch.linalg.vector_norm(vector("p0")))
+    for sign in (1, -1):
+        change = one(result, measure="tone_change", control=None, layer=1, strength=sign * 1.0)
+        assert change.value == pytest.approx(sign * unit, abs=1e-4) and change.low <= change.value <= change.high
+        half = one(result, measure="tone_change", control=None, layer=1, strength=sign * 0.5)
+        assert half.value == pytest.approx(change.value / 2, abs=1e-4)
+    assert one(result, measure="tone", control=None, layer=1, strength=0.0).value == pytest.approx(0.01, abs=0.01)
+
+
+def test_controls_stand_beside_it_at_the_same_length(result):
+    for control in ("random-direction", "neutral-word", "as-text", "layer-0"):
+        for sign in (1.0, -1.0):
+            excess = one(result, measure="tone_excess", control=control, layer=1, strength=sign)
+            assert excess.value > 0.5 and excess.low > 0
+    assert one(result, measure="tone", control="as-text", strength=1.0).layer is None
+    alias, same = (one(result, measure="tone", control=c, layer=0, strength=1.0).value for c in ("layer-0", None))
+    assert alias == same
+
+
+def test_every_source_is_pushed_at_the_chosen_setting(result):
+    found = rows(result, measure="tone", group="es>es", split="report", control=None)
+    assert {(r.layer, r.strength) for r in found} == {(1, -1.0), (1, 0.0), (1, 1.0)}
+
+
+def test_no_key_occurs_twice(result):
+    keys = [(r.measure, r.group, r.position, r.control, r.split, r.layer, r.strength) for r in result.readings]
+    assert len(set(keys)) == len(keys)
+
+
+def test_outputs_that_cannot_be_judged_are_left_out():
+    drifting = lambda prompt, push, strength: "drifted" if "p1" in prompt else write(prompt, push, strength)  # noqa: E731
+    found = carry_out(ask(prompts=PROMPTS[:10], rehearsal=PROMPTS[10:], judges={"tone": read}), bench(Planted(write=drifting)))
+    assert {r.n for r in rows(found, measure="tone", split="report")} == {9}
+
+
+def test_settings_that_break_the_outputs_are_not_chosen():
+    breaking = lambda prompt, push, strength: "drifted" if abs(strength) == 1.0 else write(prompt, push, strength)  # noqa: E731
+    found = carry_out(ask(judges={"tone": read}, controls=(), neutral={}), bench(Planted(write=breaking)))
+    assert found.extras["chosen"]["en>es"] == {"layer": 1, "strength": 0.5}
+
+
+def test_strengths_are_multiples_of_the_mean_length():
+    longer = Planted(state=lambda text, layer: 3 * Planted.usual(text, layer), write=write)
+    assert mean_lengths(bench(longer), [p.text for p in PROMPTS], [0, 1]) == pytest.approx({0: 3.0, 1: 3.0}, abs=1e-5)
+
+
+def test_too_few_prompts_are_said():
+    with pytest.raises(BadInput, match="at least four prompts"):
+        carry_out(ask(prompts=PROMPTS[:3]), bench(Planted(write=write)))
+    with pytest.raises(BadInput, match="no prompts"):
+        carry_out(ask(prompts=[]), bench(Planted(write=write)))
+    with pytest.raises(BadInput, match="above 0"):
+        carry_out(ask(), bench(Planted(write=write), layers=(0,)))
+
+
+# the release's interventions -----------------------------------------------------------------------------------------
+
+
+def test_the_release_adds_the_difference_itself_one_block_later():
+    seen = []
+
+    def noting(prompt, push, strength):
+        seen.append((push[0][0], push[0][1] * strength))
+        return "0"
+
+    inject = Inject(
+        PROMPTS[:2], {"en": push(GOOD, BAD)}, {"tone": read}, (Fraction(31, 32),), (0.0, 1.5), Sampled(greedy=True), "en", lag=1
+    )
+    found = carry_out(inject, bench(Planted(write=noting), protocol="paper"))
+    assert {layer for layer, _ in seen} == {2}
+    torch.testing.assert_close(seen[1][1], 1.5 * (vector("good") - vector("bad")))
+    assert [(r.strength, r.layer, r.group, r.low) for r in found.readings] == [(0.0, 2, "en>es", None), (1.5, 2, "en>es", None)]
+
+
+@pytest.fixture(scope="module")
+def network():
+    import semhub.models
+    from tiny_models import tiny
+
+    return semhub.models.load(tiny("llama")), tiny("llama")
+
+
+def test_words_are_padded_with_spaces_on_the_right(network):
+    model, (_, words) = network
+    a, b = padded(bench(model), "Good", "Malo Malo")
+    assert len(a) == len(b) and b == words("Malo Malo")["input_ids"]
+    short = words("Good")["input_ids"]
+    assert a == short + words(" ", add_special_tokens=False)["input_ids"][:1] * (len(b) - len(short))
+
+
+def test_states_of_ids_are_the_networks_own(network):
+    model, (net, words) = network
+    ids = words("The dog sees")["input_ids"]
+    with torch.no_grad():
+        hidden = net(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    for layer in (0, 1, 2):
+        torch.testing.assert_close(states_of(bench(model), ids, layer), hidden[layer][0], atol=1e-5, rtol=1e-5)
+
+
+# paths ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_plane_is_that_of_most_variance():
+    rows_ = torch.randn(20, 8, generator=torch.Generator().manual_seed(0)) * torch.tensor([5.0, 3, 1, 1, 1, 1, 1, 1])
+    centre, axes = plane(rows_)
+    _, _, expected = np.linalg.svd(rows_.double().numpy() - rows_.double().numpy().mean(0))
+    for mine, theirs in zip(axes.numpy(), expected, strict=False):
+        assert abs(float(mine @ theirs)) == pytest.approx(1, abs=1e-5)
+    assert (axes @ axes.T - torch.eye(2)).abs().max() < 1e-5
+
+
+def test_states_are_scored_over_their_own_layers():
+    states = torch.randn(4, 3, 6, generator=torch.Generator().manual_seed(1))
+    scored = (states.numpy() - states.numpy().mean(0)) / states.numpy().std(0)
+    expected = scored @ np.eye(6)[:2].T
+    np.testing.assert_allclose(path(states, torch.zeros(6), torch.eye(6)[:2]).numpy(), expected, atol=1e-5)
+    assert torch.isfinite(path(torch.ones(3, 2, 6), torch.zeros(6), torch.eye(6)[:2])).all()
+
+
+def test_a_path_that_passes_the_words_is_told_from_random_ones():
+    words = {"digits": ("eins", "zwei", "drei"), "en": ("one", "two", "three")}
+    names = [*words["digits"], *words["en"]]
+    middles = {t: sum(vector(w) for w in group) / 3 for t, group in words.items()}
+    states = lambda text, layer: (vector(text), 9 * middles["en"], 9 * middles["digits"])[layer]  # noqa: E731
+    asked = Trajectory({f"i{k}": f"i{k}" for k in range(10)}, words, "=", "digits:en", floor=True)
+    found = carry_out(asked, bench(Planted(names, states)))
+    near = {t: [r.value for r in rows(found, measure=f"near_{t}", control=None)] for t in words}
+    assert near["en"][1] == 1 and near["digits"][2] == 1
+    drawn = found.extras["paths"]
+    assert [m["word"] for m in drawn["landmarks"]] == names and len(drawn["items"]) == 10 and len(drawn["mean"]) == 3
+    assert rows(found, measure="near_en", control="random-state") and len(drawn["mean"][0]) == 2
