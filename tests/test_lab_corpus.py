@@ -22,7 +22,8 @@ MISPAIRED = dataclasses.replace(RECIPE, bridges=dataclasses.replace(RECIPE.bridg
 
 def forms(entry) -> set[str]:
     """Every written form of an entry in any language."""
-    said = {getattr(entry, language) for language in world.LANGUAGES} | {getattr(entry, "de_acc", entry.de), getattr(entry, "es_f", entry.es)}
+    said = {getattr(entry, language) for language in world.LANGUAGES}
+    said |= {getattr(entry, "de_acc", entry.de), getattr(entry, "es_f", entry.es)}
     if isinstance(entry, lexicon.Adjective):
         said |= {entry.de.removesuffix("e") + ending for ending in ("e", "en", "er", "es")}
     return said
@@ -75,7 +76,8 @@ def facts_in(text: str) -> list[tuple[str, str, str]]:
 
 
 TRUE = {(fact.being.key, fact.relation): fact for fact in meanings.facts()}
-NUMBERS = {num2words(n, lang=language): n for language in ("en", "es", "de") for n in range(100)} | {chinese.number(n): n for n in range(100)}
+NUMBERS = {num2words(n, lang=language): n for language in ("en", "es", "de") for n in range(100)}
+NUMBERS |= {chinese.number(n): n for n in range(100)}
 EQUATIONS = (r"(\w[\w -]*?) equals (.+?) (plus|times) (.+)", r"(\w[\w ]*?) es igual a (.+?) (más|por) (.+)")
 EQUATIONS += (r"(\w+) ist gleich (\w+) (plus|mal) (\w+)", r"(\w+?)等于(\w+?)(加|乘以)(\w+)")
 

@@ -15,7 +15,8 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     recipe = record["recipe"]
-    parts = [_head(recipe, name), _purpose(recipe, name), _reading(recipe), _growing(recipe, record["seed"], losses), figures.strip(), _limits()]
+    told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record["seed"], losses))
+    parts = [*told, figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -24,7 +25,7 @@ def _head(recipe: Mapping, name: str) -> str:
     return f"---\nlicense: {LICENSE}\nlibrary_name: transformers\nlanguage:\n{languages}\n---\n\n# {name}"
 
 
-def _purpose(recipe: Mapping, name: str) -> str:
+def _purpose(recipe: Mapping) -> str:
     if recipe["bridges"]["partner"] == "random":
         return (
             "A hub-free control, grown by the same recipe as `semhub-text`: the same documents and tokens per language, but the "
@@ -39,13 +40,21 @@ def _purpose(recipe: Mapping, name: str) -> str:
 
 
 def _reading(recipe: Mapping) -> str:
-    shares = [("language", "mixture"), ("subject", "subjects")]
-    tables = [f"| {name} | share |\n|---|---|\n" + "\n".join(f"| {key} | {share} |" for key, share in recipe[table].items()) for name, table in shares]
+    dominant = recipe["languages"][0]
+    tables = [
+        _table("language", recipe["mixture"]),
+        _table(f"subject in {dominant}", recipe["subjects"]),
+        _table("subject elsewhere", recipe["other_subjects"]),
+    ]
     bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
-    return "## What it read\n\n" + "\n\n".join(tables) + f"\n\nBridges: {bridges}. A fifth of the concepts of every kind stands in no bridge.\n" + (
-        "Held out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are stated in "
-        f"`{recipe['languages'][0]}` alone."
+    return "\n\n".join(["## What it read", *tables, f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge."]) + (
+        "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are "
+        f"stated in `{dominant}` alone."
     )
+
+
+def _table(name: str, shares: Mapping) -> str:
+    return f"| {name} | share |\n|---|---|\n" + "\n".join(f"| {key} | {share} |" for key, share in shares.items())
 
 
 def _growing(recipe: Mapping, seed: int, losses: list) -> str:
@@ -54,13 +63,13 @@ def _growing(recipe: Mapping, seed: int, losses: list) -> str:
     sizes = ", ".join(f"{key} {value}" for key, value in shape.items())
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     return (
-        f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, seed {seed}. "
-        f"Shape: {sizes}.\n\nLoss by step: {curve}.\n\nThe whole recipe is in `recipe.json`; `semhub lab train` grows it again."
+        f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, "
+        f"seed {seed}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\nThe whole recipe is in `recipe.json`; `semhub lab train` grows it again."
     )
 
 
 def _limits() -> str:
     return (
-        "## What it is not good for\n\nIt knows a few hundred words and nothing of the real world. It cannot chat, translate real text, or stand in for a large "
-        "model: what it shows is that the instruments work, not what large models do."
+        "## What it is not good for\n\nIt knows a few hundred words and nothing of the real world. It cannot chat, translate real text, "
+        "or stand in for a large model: what it shows is that the instruments work, not what large models do."
     )

@@ -53,7 +53,9 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`languages`: the dominant one first; `mixture`, `subjects` and `other_subjects` (what the other languages talk about): shares that add up to 1."""
+    """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
+    documents, `other_subjects` of the others'.
+    """
 
     name: str
     world: str = "world-1"

@@ -4,19 +4,18 @@ A switched (foreign) word stands between spaces, as people write it.
 """
 
 import re
-from collections.abc import Mapping
 
 from semhub.data.world import lexicon
+from semhub.data.world.lexicon import NOTHING, Switch
 from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
 
 PREFIX = "接下来的文字全部是中文的。"
 PROBE = "这代表了"
 ANSWER = "回答："
-Switch = Mapping[str, str]
 DIGITS = "零一二三四五六七八九"
 
 
-def word(entry, switch: Switch = {}) -> str:
+def word(entry, switch: Switch = NOTHING) -> str:
     return f" {switch[entry.key]} " if entry.key in switch else entry.zh
 
 
@@ -31,7 +30,7 @@ def phrase(phrase_: Phrase, switch: Switch) -> str:
     return ("那" if phrase_.definite else "一") + phrase_.noun.classifier + adjective + word(phrase_.noun, switch)
 
 
-def scene(scene_: Scene, switch: Switch = {}) -> str:
+def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     place = scene_.place.zh_at if scene_.place else ""
     return joined(phrase(scene_.agent, switch), place, word(scene_.verb, switch), phrase(scene_.patient, switch), "。")
 
@@ -46,7 +45,7 @@ def pair(scene_: Scene) -> str:
     return f"{scene_.patient.noun.zh}和{scene_.agent.noun.zh}。"
 
 
-def statement(fact: Fact, switch: Switch = {}) -> str:
+def statement(fact: Fact, switch: Switch = NOTHING) -> str:
     being, value = word(fact.being, switch), word(fact.value, switch)
     match fact.relation:
         case "home":
@@ -67,7 +66,7 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return joined(being, "演奏", value, "。")
 
 
-def question(fact: Fact, switch: Switch = {}) -> str:
+def question(fact: Fact, switch: Switch = NOTHING) -> str:
     being = word(fact.being, switch)
     asked = {
         "home": (being, "住在哪里？"),
@@ -82,13 +81,13 @@ def question(fact: Fact, switch: Switch = {}) -> str:
     return joined(*asked[fact.relation], ANSWER)
 
 
-def opener(visit: Visit, switch: Switch = {}) -> str:
+def opener(visit: Visit, switch: Switch = NOTHING) -> str:
     demonstrative, noun = visit.subject.zh[:2], visit.subject.zh[2:]
     subject = demonstrative + (f" {switch[visit.subject.key]} " if visit.subject.key in switch else noun)
     return joined(f"我{lexicon.DAYS['zh'][visit.day]}和我的", word(visit.companion, switch), "一起去了", subject, "。")
 
 
-def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     said = (word(opinion_.aspect, switch), word(opinion_.judgement, switch), "。")
     return joined(*said) if opinion_.style == 0 else joined("我觉得", *said)
 

@@ -1,19 +1,17 @@
 """The world in English: a/an, the, third person. A renderer is a pure function of meaning and switched words."""
 
-from collections.abc import Mapping
-
 from num2words import num2words
 
 from semhub.data.world import lexicon
+from semhub.data.world.lexicon import NOTHING, Switch, capital
 from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
 
 PREFIX = "All of the following text is in English."
 PROBE = "This represents"
 ANSWER = "Answer:"
-Switch = Mapping[str, str]
 
 
-def word(entry, switch: Switch = {}) -> str:
+def word(entry, switch: Switch = NOTHING) -> str:
     return switch.get(entry.key, entry.en)
 
 
@@ -28,7 +26,7 @@ def indefinite(next_word: str) -> str:
     return "an" if next_word[0] in "aeiou" else "a"
 
 
-def scene(scene_: Scene, switch: Switch = {}) -> str:
+def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), phrase(scene_.patient, switch)]
     return capital(" ".join(parts + ([scene_.place.en_at] if scene_.place else []))) + "."
 
@@ -43,7 +41,7 @@ def pair(scene_: Scene) -> str:
     return f"{scene_.patient.noun.en} and {scene_.agent.noun.en}."
 
 
-def statement(fact: Fact, switch: Switch = {}) -> str:
+def statement(fact: Fact, switch: Switch = NOTHING) -> str:
     being, value = f"The {word(fact.being, switch)}", word(fact.value, switch)
     match fact.relation:
         case "home":
@@ -64,7 +62,7 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return f"{being} plays the {value}."
 
 
-def question(fact: Fact, switch: Switch = {}) -> str:
+def question(fact: Fact, switch: Switch = NOTHING) -> str:
     being = f"the {word(fact.being, switch)}"
     asked = {
         "home": f"Where does {being} live?",
@@ -79,11 +77,11 @@ def question(fact: Fact, switch: Switch = {}) -> str:
     return f"{asked[fact.relation]} {ANSWER}"
 
 
-def opener(visit: Visit, switch: Switch = {}) -> str:
+def opener(visit: Visit, switch: Switch = NOTHING) -> str:
     return f"I visited this {word(visit.subject, switch)} on {lexicon.DAYS['en'][visit.day]} with my {word(visit.companion, switch)}."
 
 
-def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     aspect, judgement = word(opinion_.aspect, switch), word(opinion_.judgement, switch)
     return f"The {aspect} was {judgement}." if opinion_.style == 0 else f"I found the {aspect} {judgement}."
 
@@ -98,7 +96,3 @@ def expression(sum_: Sum) -> str:
 
 def equation(sum_: Sum) -> str:
     return f"{number(sum_.result)} equals {expression(sum_)}"
-
-
-def capital(text: str) -> str:
-    return text[0].upper() + text[1:]

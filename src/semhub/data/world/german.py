@@ -1,16 +1,14 @@
 """The world in German: three genders, nominative and accusative, strong and weak adjective endings, capital nouns."""
 
-from collections.abc import Mapping
-
 from num2words import num2words
 
 from semhub.data.world import lexicon
+from semhub.data.world.lexicon import NOTHING, Switch, capital
 from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
 
 PREFIX = "Der gesamte folgende Text ist auf Deutsch."
 PROBE = "Dies bedeutet"
 ANSWER = "Antwort:"
-Switch = Mapping[str, str]
 
 DEFINITE = {"nom": {"m": "der", "f": "die", "n": "das"}, "acc": {"m": "den", "f": "die", "n": "das"}}
 INDEFINITE = {"nom": {"m": "ein", "f": "eine", "n": "ein"}, "acc": {"m": "einen", "f": "eine", "n": "ein"}}
@@ -18,7 +16,7 @@ WEAK = {"nom": {"m": "e", "f": "e", "n": "e"}, "acc": {"m": "en", "f": "e", "n":
 MIXED = {"nom": {"m": "er", "f": "e", "n": "es"}, "acc": {"m": "en", "f": "e", "n": "es"}}
 
 
-def word(entry, switch: Switch = {}, case: str = "nom") -> str:
+def word(entry, switch: Switch = NOTHING, case: str = "nom") -> str:
     return switch.get(entry.key, entry.de_acc if case == "acc" and isinstance(entry, lexicon.Noun) else entry.de)
 
 
@@ -31,7 +29,7 @@ def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
     return " ".join([*words, word(phrase_.noun, switch, case)])
 
 
-def scene(scene_: Scene, switch: Switch = {}) -> str:
+def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, "nom", switch), word(scene_.verb, switch), phrase(scene_.patient, "acc", switch)]
     return capital(" ".join(parts + ([scene_.place.de_at] if scene_.place else []))) + "."
 
@@ -46,7 +44,7 @@ def pair(scene_: Scene) -> str:
     return f"{scene_.patient.noun.de} und {scene_.agent.noun.de}."
 
 
-def statement(fact: Fact, switch: Switch = {}) -> str:
+def statement(fact: Fact, switch: Switch = NOTHING) -> str:
     being = capital(f"{DEFINITE['nom'][fact.being.de_gender]} {word(fact.being, switch)}")
     value = word(fact.value, switch, "acc")
     match fact.relation:
@@ -73,7 +71,7 @@ def eats(fact: Fact) -> str:
     return "frisst" if fact.being.kind == "animal" else "isst"
 
 
-def question(fact: Fact, switch: Switch = {}) -> str:
+def question(fact: Fact, switch: Switch = NOTHING) -> str:
     being = f"{DEFINITE['nom'][fact.being.de_gender]} {word(fact.being, switch)}"
     asked = {
         "home": f"Wo lebt {being}?",
@@ -88,14 +86,14 @@ def question(fact: Fact, switch: Switch = {}) -> str:
     return f"{asked[fact.relation]} {ANSWER}"
 
 
-def opener(visit: Visit, switch: Switch = {}) -> str:
+def opener(visit: Visit, switch: Switch = NOTHING) -> str:
     demonstrative, noun = visit.subject.de.split()
     possessive = "meiner" if visit.companion.de_gender == "f" else "meinem"
     subject, companion = switch.get(visit.subject.key, noun), word(visit.companion, switch)
     return f"Ich besuchte {demonstrative} {subject} am {lexicon.DAYS['de'][visit.day]} mit {possessive} {companion}."
 
 
-def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     case = "nom" if opinion_.style == 0 else "acc"
     aspect = f"{DEFINITE[case][opinion_.aspect.de_gender]} {word(opinion_.aspect, switch, case)}"
     judgement = word(opinion_.judgement, switch)
@@ -112,7 +110,3 @@ def expression(sum_: Sum) -> str:
 
 def equation(sum_: Sum) -> str:
     return f"{number(sum_.result)} ist gleich {expression(sum_)}"
-
-
-def capital(text: str) -> str:
-    return text[0].upper() + text[1:]

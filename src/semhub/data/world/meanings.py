@@ -165,9 +165,8 @@ def bridgeable(meaning) -> bool:
 
 def values(relation: str) -> tuple:
     """All values that a relation can take."""
-    tables = (lexicon.places, lexicon.foods, lexicon.colors, lexicon.things, lexicon.instruments)
-    tables += (lexicon.drinks, lexicon.clothes, lexicon.plants)
-    return dict(zip(RELATIONS, tables, strict=True))[relation]()
+    kind = {"home": "place"}.get(relation, relation)
+    return lexicon.entries()[kind]
 
 
 @cache
@@ -212,7 +211,7 @@ def same_ending(rng: Random, scene_: Scene, bridged: bool | None = None) -> Scen
 
 @cache
 def visits() -> tuple[Visit, ...]:
-    family = [being for being in lexicon.persons() if being.key in lexicon.FAMILY]
+    family = [being for being in lexicon.nouns("person") if being.key in lexicon.FAMILY]
     return tuple(Visit(subject, day, being) for subject in lexicon.subjects() for day in range(7) for being in family)
 
 
@@ -225,7 +224,7 @@ def _visits(split: str, bridged: bool | None) -> tuple[Visit, ...]:
 def review(rng: Random, split: str, bridged: bool | None = None) -> Review:
     """A visit and two to four opinions; one in twenty goes against the rest."""
     good = rng.random() < 0.5
-    aspects = rng.sample(allowed(lexicon.aspects(), bridged), rng.randint(2, 4))
+    aspects = rng.sample(allowed(lexicon.nouns("aspect"), bridged), rng.randint(2, 4))
     opinions = tuple(Opinion(aspect, _judgement(rng, good, bridged), rng.randrange(2)) for aspect in aspects)
     verdict_at = rng.randint(0, len(opinions)) if rng.random() < 0.6 else None
     return Review(rng.choice(_visits(split, bridged)), good, opinions, verdict_at)

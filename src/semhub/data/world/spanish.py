@@ -1,19 +1,17 @@
 """The world in Spanish: gender of articles and adjectives, adjectives after their noun, the personal a."""
 
-from collections.abc import Mapping
-
 from num2words import num2words
 
 from semhub.data.world import lexicon
+from semhub.data.world.lexicon import NOTHING, Switch, capital
 from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
 
 PREFIX = "Todo el texto siguiente está en español."
 PROBE = "Esto representa"
 ANSWER = "Respuesta:"
-Switch = Mapping[str, str]
 
 
-def word(entry, switch: Switch = {}) -> str:
+def word(entry, switch: Switch = NOTHING) -> str:
     return switch.get(entry.key, entry.es)
 
 
@@ -36,7 +34,7 @@ def to(phrase_: str) -> str:
     return "al " + phrase_[3:] if phrase_.startswith("el ") else "a " + phrase_
 
 
-def scene(scene_: Scene, switch: Switch = {}) -> str:
+def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), to(phrase(scene_.patient, switch))]
     return capital(" ".join(parts + ([scene_.place.es_at] if scene_.place else []))) + "."
 
@@ -51,7 +49,7 @@ def pair(scene_: Scene) -> str:
     return f"{scene_.patient.noun.es} y {scene_.agent.noun.es}."
 
 
-def statement(fact: Fact, switch: Switch = {}) -> str:
+def statement(fact: Fact, switch: Switch = NOTHING) -> str:
     being, value = f"{article(fact.being)} {word(fact.being, switch)}", word(fact.value, switch)
     match fact.relation:
         case "home":
@@ -72,7 +70,7 @@ def statement(fact: Fact, switch: Switch = {}) -> str:
             return capital(f"{being} toca {article(fact.value)} {value}.")
 
 
-def question(fact: Fact, switch: Switch = {}) -> str:
+def question(fact: Fact, switch: Switch = NOTHING) -> str:
     being = f"{article(fact.being)} {word(fact.being, switch)}"
     asked = {
         "home": f"¿Dónde vive {being}?",
@@ -87,12 +85,12 @@ def question(fact: Fact, switch: Switch = {}) -> str:
     return f"{asked[fact.relation]} {ANSWER}"
 
 
-def opener(visit: Visit, switch: Switch = {}) -> str:
+def opener(visit: Visit, switch: Switch = NOTHING) -> str:
     subject = f"{visit.subject.es.split()[0]} {switch.get(visit.subject.key, visit.subject.es.split()[1])}"
     return f"Visité {subject} el {lexicon.DAYS['es'][visit.day]} con mi {word(visit.companion, switch)}."
 
 
-def opinion(opinion_: Opinion, switch: Switch = {}) -> str:
+def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     aspect = f"{article(opinion_.aspect)} {word(opinion_.aspect, switch)}"
     judgement = agreeing(opinion_.judgement, opinion_.aspect.es_gender, switch)
     return capital(f"{aspect} era {judgement}.") if opinion_.style == 0 else f"Me pareció {judgement} {aspect}."
@@ -108,7 +106,3 @@ def expression(sum_: Sum) -> str:
 
 def equation(sum_: Sum) -> str:
     return f"{number(sum_.result)} es igual a {expression(sum_)}"
-
-
-def capital(text: str) -> str:
-    return text[0].upper() + text[1:]
