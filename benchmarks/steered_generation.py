@@ -47,6 +47,7 @@ def random_llama(asked: argparse.Namespace):
         intermediate_size=asked.width * 8 // 3,
         num_hidden_layers=asked.layers,
         num_attention_heads=asked.width // 32,
+        initializer_range=0.15,  # context and edits decide what is written, as in a trained network
         eos_token_id=None,
     )
     words = Tokenizer(models.WordLevel({f"w{k}": k for k in range(asked.vocab)}, unk_token="w0"))
@@ -92,7 +93,7 @@ def one_row(model, ids: list[int], push: torch.Tensor, new: int, everywhere: boo
 
 
 def ways(model, prompts: list[str], strengths: list[float], asked) -> dict[str, Callable[[], list[tuple[int, ...]]]]:
-    push = 0.05 * torch.randn(asked.width, generator=torch.Generator().manual_seed(1))
+    push = 4 * torch.randn(asked.width, generator=torch.Generator().manual_seed(1))
 
     def rows(*edits: Edit) -> list[tuple[int, ...]]:
         greedy, budget = Sampling(greedy=True), len(prompts) * len(strengths)

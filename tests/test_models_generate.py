@@ -280,6 +280,15 @@ def test_text_is_what_the_ids_add_to_the_prompt():
         assert SHORT[one.prompt] + one.text == model.tokenizer.decode(ids, skip_special_tokens=True)
 
 
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_a_cache_that_runs_out_of_room_takes_more(monkeypatch, kind):
+    model = opened(kind)
+    settings = {"edits": EDITS["last-and-on"], "max_new_tokens": 8, "sampling": GREEDY, "strengths": STRENGTHS}
+    roomy = generate(model, SHORT, **settings)
+    monkeypatch.setattr("semhub.models.cache.ROOM", 2)
+    assert generate(model, SHORT, **settings) == roomy
+
+
 def test_nothing_is_left_behind():
     model = opened("llama")
     before, plainly = hooks(model), plain_logits(model, [0, 40, 50])
