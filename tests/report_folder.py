@@ -4,7 +4,6 @@ As a script (`python report_folder.py FOLDER`) it writes the folder and its repo
 """
 
 import itertools
-import json
 import math
 import random
 import sys
@@ -153,12 +152,12 @@ def everything(models: Iterable[str] = MODELS) -> list[Reading]:
 def token_map() -> list[dict]:
     """Three inputs, as `methods.decode.token_map` gives them, each word with its type."""
     inputs = {
-        "zh": ("狗追猫。这代表了", ["狗", "追", "猫", "。", "这", "代表", "了"], ["dog", "chase", "cat", ".", "this", "represents", "a"]),
-        "es": ("El perro ve a la niña.", ["El", " perro", " ve", " a", " la", " niña", "."], ["the", " dog", " sees", " to", " the", " girl", "."]),
-        "en": ("The cat sleeps.", ["The", " cat", " sleeps", "."], [" cat", " sleeps", ".", " This"]),
+        "zh": ("狗追猫。这代表了", "狗 追 猫 。 这 代表 了", "dog chase cat . this represents a"),
+        "es": ("El perro ve a la niña.", "El perro ve a la niña .", "the dog sees to the girl ."),
+        "en": ("The cat sleeps.", "The cat sleeps .", "cat sleeps . This"),
     }
     facts = lambda t, tokens, english: {"tokens": tokens, "layers": list(range(9)), "words": words(t, tokens, english)}  # noqa: E731
-    return [{"type": t, "text": text, **facts(t, tokens, english)} for t, (text, tokens, english) in inputs.items()]
+    return [{"type": t, "text": text, **facts(t, tokens.split(), english.split())} for t, (text, tokens, english) in inputs.items()]
 
 
 def words(type: str, tokens: list[str], english: list[str]) -> list[list]:
@@ -167,7 +166,8 @@ def words(type: str, tokens: list[str], english: list[str]) -> list[list]:
     own = [*tokens[1:], "。" if type == "zh" else "."]
     rows = []
     for layer in range(9):
-        said = [("<0xE7>", "other") if layer < 2 else (word, "en") if layer < 7 else (mine, type) for word, mine in zip(english, own, strict=True)]
+        pairs = zip(english, own, strict=True)
+        said = [("<0xE7>", "other") if layer < 2 else (word, "en") if layer < 7 else (mine, type) for word, mine in pairs]
         rows.append([[[word, round(dice.uniform(0.05, 0.2) + 0.08 * layer, 3), of], [" the", 0.04, "en"]] for word, of in said])
     return rows
 
@@ -188,14 +188,13 @@ def extras(model: str) -> dict[str, dict]:
         "multilingual/steering": {"chosen": chosen},
         "arithmetic/intervention": {"chosen": {"en>digits": {"layer": 6, "strength": 1.0}}},
         "arithmetic/trajectory": {"paths": paths()},
-        
     }
     return {task: {"task": task, "model": model, **more} for task, more in found.items()}
 
 
-def spec(models: Mapping[str, str] = MODELS, **changes) -> dict:
+def spec(models: Mapping[str, str] = MODELS, depth: int = LAYERS, **changes) -> dict:
     checks = [{"name": "lens-at-last-layer", "passed": True, "error": 3e-7, "tolerance": 1e-4, "detail": "own logits"}]
-    facts = {"revision": None, "weights_hash": "0123456789abcdef", "layers": LAYERS, "certificate": {"passed": True, "checks": checks}}
+    facts = {"revision": None, "weights_hash": "0123456789abcdef", "layers": depth, "certificate": {"passed": True, "checks": checks}}
     return {
         "protocol": "sound",
         "seed": 0,
@@ -203,7 +202,7 @@ def spec(models: Mapping[str, str] = MODELS, **changes) -> dict:
         "types": ["en", "es", "zh", "de", "digits"],
         "versions": {"semhub": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "numpy": "2.4.6"},
         "models": [{"name": name, "role": role, **facts} for name, role in models.items()],
-        "tasks": [{"name": t, "question": q, "paper": p, "types": [], "against": "no difference from the controls"} for t, (q, p) in TASKS.items()],
+        "tasks": [{"name": t, "question": q, "paper": p, "against": "no difference from the controls"} for t, (q, p) in TASKS.items()],
         "data": {"source": "world", "hash": "world", "skipped": 0, "notes": []},
     } | changes
 
@@ -216,11 +215,11 @@ def write(folder: Path, readings: list[Reading] | None = None, models: Mapping[s
     outcome = Outcome("multilingual/steering", "sound", HUB, "sentiment", "r1", group="en>es", value=0.4, text="muy bueno")
     store.write_whole(folder / "outcomes.parquet", store.parquet([outcome], store.OUTCOMES))
     if parts:
-        store.write_whole(folder / "tokens.json", store.to_json({"model": next(iter(models)), "norm": "final", "tokens": token_map()}))
-    for model in models if parts else ():
-        for task, more in extras(model).items():
-            path = folder / "parts" / (store.part_name(task, model) + ".json")
-            store.write_whole(path, json.dumps(more, ensure_ascii=False).encode())
+        maps = {"model": next(iter(models)), "norm": "final", "tokens": token_map()}
+        store.write_whole(folder / "tokens.json", store.to_json(maps))
+        beside = {store.part_name(task, model): more for model in models for task, more in extras(model).items()}
+        for name, more in beside.items():
+            store.write_whole(folder / "parts" / f"{name}.json", store.to_json(more))
     return folder
 
 

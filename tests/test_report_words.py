@@ -1,0 +1,173 @@
+"""What the page says: numbers as they are written, and sentences that never say more than the numbers carry."""
+
+import pytest
+
+import report_folder as made
+from semhub.report import prose, words
+from semhub.report.answers import answers
+from semhub.report.folder import read_run
+from semhub.report.slices import Estimate
+from semhub.types import Reading
+
+
+@pytest.fixture
+def told(tmp_path):
+    """`told(readings, models)` -> the three answers by key, of a run of just these readings."""
+
+    def tell(readings, models=None, **changes):
+        run = read_run(made.write(tmp_path, list(readings), models or made.MODELS, parts=False, **changes))
+        return {answer.key: answer for answer in answers(run)}
+
+    return tell
+
+
+def everything(*makers, models=made.MODELS):
+    return [row for model in models for maker in makers for row in maker(model)]
+
+
+# numbers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.314, "0.31"), (-0.314, "−0.31"), (0.0312, "0.031"), (0.0004, "0.000"), (-0.0001, "0.000"), (30.04, "30.0"), (123.4, "123"),
+        (12345.6, "12,346"), (None, "–"), (float("nan"), "–"), (float("inf"), "–"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_with_the_digits_they_need(value, text):
+    assert words.written(value) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.31, 0.28, 0.34), "0.31 [0.28, 0.34]"),
+        (Estimate(0.12, 0.003, 0.24), "0.120 [0.003, 0.240]"),
+        (Estimate(0.02, -0.01, 0.05), "0.020 [−0.010, 0.050]"),
+        (Estimate(0.5), "0.50"),
+        (None, "–"),
+    ],
+)
+def test_an_interval_never_hides_on_which_side_of_0_it_ends(estimate, text):
+    assert words.with_interval(estimate) == text
+
+
+def test_layers_are_read_aloud_as_stretches():
+    assert words.layers([3]) == "layer 3"
+    assert words.layers([6, 1, 2, 3]) == "layers 1 to 3 and 6"
+    assert words.layers([1, 2]) == "layers 1 and 2"
+
+
+def test_lists_pairs_and_measures_have_names():
+    assert words.listing(["a", "b", "c"]) == "a, b and c" and words.listing(["a"]) == "a" and words.listing([]) == ""
+    assert words.pair_name("en-zh") == "English–Chinese" and words.pair_name("es:en") == "Spanish prompt, English word"
+    assert words.pair_name("en>digits") == "English → digits" and words.pair_name("my-own-thing") == "my-own-thing"
+    assert words.measure_name("near_en") == "share of states nearest to English"
+    assert words.measure_name("something new") == "something new"
+
+
+def test_a_figure_in_words_gives_ends_and_peak():
+    points = tuple(Estimate(v, at=float(k)) for k, v in enumerate([0.0, 0.5, 0.25]))
+    assert words.described("S", {"m": points}) == "S. m: 0.000 at layer 0, 0.25 at layer 2, highest 0.50 at layer 1."
+    assert words.described("S", {"m": ()}) == "S. No values."
+
+
+# answers -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hub_that_survives_its_controls_is_told_with_numbers_and_intervals(told):
+    found = told(everything(made.similarity, made.lens, made.steering))
+    assert [found[key].verdict for key in ("shared", "anchored", "used")] == ["Yes", "Yes", "Yes"]
+    assert "In all 6 pairs of languages translations lie closer together" in found["shared"].found
+    assert "S = 0.17 [0.14, 0.20] for Chinese–German to 0.36 [0.33, 0.39] for English–Chinese" in found["shared"].found
+    assert found["anchored"].badge == "English" and "trails it at the last layer" in found["anchored"].found
+    assert "beyond every control measured" in found["used"].found
+
+
+def test_each_finding_is_one_sentence(told):
+    for answer in told(everything(made.similarity, made.lens, made.steering)).values():
+        assert answer.found.endswith(".") and ". " not in answer.found.replace("vs. ", "")
+
+
+def test_a_control_that_shows_the_same_takes_the_claim_away(told):
+    hub = everything(made.similarity, made.lens, made.steering, models=[made.HUB])
+    as_good = [Reading(**row.row() | {"model": made.MISPAIRED}) for row in hub]
+    found = told(hub + as_good)
+    assert {answer.verdict for answer in found.values()} == {"Not shown"}
+    assert "in a control model they are as close" in found["shared"].found
+    assert "a control model shows the same" in found["anchored"].found
+    assert "a control model moves as much" in found["used"].found
+
+
+def test_nothing_measured_is_said_as_such(told):
+    found = told(everything(made.arithmetic))
+    assert {answer.verdict for answer in found.values()} == {"Not measured"}
+    assert {answer.found for answer in found.values()} == {"This run did not measure it."}
+
+
+def test_without_controls_no_answer_is_a_plain_yes(told):
+    found = told(everything(made.similarity, made.lens, made.steering, models=[made.HUB]), models={made.HUB: ""})
+    assert {answer.verdict for answer in found.values()} == {"Yes, unchecked"}
+    assert all(any("No control model was run" in detail for detail in answer.details) for answer in found.values())
+
+
+def test_random_weights_give_no_finding(told):
+    for role in ("mechanics", "control:untrained"):
+        found = told(everything(made.similarity, made.lens, made.steering, models=[made.HUB]), models={made.HUB: role})
+        assert {answer.verdict for answer in found.values()} == {"No finding"}
+
+
+def test_values_without_an_interval_claim_nothing(told):
+    rows = everything(made.similarity, made.lens, made.steering)
+    found = told([Reading(**row.row() | {"low": None, "high": None}) for row in rows], protocol="paper")
+    assert {answer.verdict for answer in found.values()} == {"No interval"}
+    assert all("nothing is claimed" in answer.found for answer in found.values())
+
+
+def test_pairs_that_differ_are_told_apart(told):
+    flat = dict.fromkeys(("es-zh", "zh-de"), 0.0)
+    rows = [row for model in made.MODELS for row in made.similarity(model, pairs={**made.PAIRS, **flat})]
+    answer = told(rows)["shared"]
+    assert answer.verdict == "In part"
+    assert "In 4 of 6 pairs" in answer.found
+    assert "for Spanish–Chinese and Chinese–German translations are no closer" in answer.found
+
+
+def test_an_own_word_that_leads_everywhere_is_a_plain_no(told):
+    rows = [Reading(**row.row() | {"value": -1.0, "low": -1.2, "high": -0.8}) for row in everything(made.lens) if row.measure == "anchor"]
+    answer = told(rows)["anchored"]
+    assert (answer.verdict, answer.badge) == ("No", "Not English")
+    assert "English is no anchor here" in answer.found
+
+
+# other texts ---------------------------------------------------------------------------------------------------------
+
+
+def test_items_of_the_world_are_named_as_such_and_more_so_for_a_model_of_the_users_own(tmp_path):
+    run = read_run(made.write(tmp_path / "a", parts=False))
+    assert "generated world" in prose.world_note(run) and "need not hold" not in prose.world_note(run)
+    own = read_run(made.write(tmp_path / "b", everything(made.arithmetic, models=[made.HUB]), {made.HUB: ""}, parts=False))
+    assert "need not hold for natural text" in prose.world_note(own)
+    pairs = read_run(made.write(tmp_path / "c", everything(made.arithmetic), parts=False, data={"source": "flores"}))
+    assert prose.world_note(pairs) == "" and "(flores)" in prose.methods(pairs)
+
+
+def test_objections_are_answered_only_by_what_was_measured(tmp_path):
+    full = prose.objections(read_run(made.write(tmp_path / "a", parts=False)))
+    bare = prose.objections(read_run(made.write(tmp_path / "b", everything(made.trend, models=[made.HUB]), {made.HUB: "hub"}, parts=False)))
+    assert sum(held for *_, held in full) > 12
+    assert [asked for asked, _, held in bare if held] == ["The lens may read noise."]
+
+
+def test_methods_and_citation_name_model_protocol_version_and_paper(tmp_path):
+    run = read_run(made.write(tmp_path, everything(made.similarity), parts=False))
+    text = prose.methods(run)
+    assert all(part in text for part in ("semhub-text", "semhub-text-untrained", "“sound”", "seed 0", "0.1.0", "S_l", "bootstrap"))
+    assert "2411.04986" in prose.bibtex(run) and "Yu, Xinyan Velocity" in prose.bibtex(run) and "version = {0.1.0}" in prose.bibtex(run)
+
+
+def test_what_is_not_recorded_is_said_to_be(tmp_path):
+    run = read_run(made.write(tmp_path, everything(made.trend), parts=False, seed=None, versions=None, data=None, types=None))
+    assert ("seed", "not recorded") in prose.provenance(run)
+    assert prose.methods(run).count("not recorded") >= 2
