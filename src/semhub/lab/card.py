@@ -64,7 +64,7 @@ def _growing(recipe: Mapping, seed: int, losses: list) -> str:
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     return (
         f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, "
-        f"seed {seed}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\nThe whole recipe is in `recipe.json`; `semhub lab train` grows it again."
+        f"seed {seed}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n`recipe.json` is the whole recipe; `semhub lab train` grows it again."
     )
 
 
