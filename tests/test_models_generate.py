@@ -22,7 +22,7 @@ NEW = 5
 
 
 def places_of(at, when, n, length):
-    prompt = {"last": [n - 1], "first": [0], "first:2": [0, 1], "all": range(n), -2: [n - 2]}[at]
+    prompt = {"last": [n - 1], "first": [0], "first:2": [0, 1], "all": range(n), -2: [n - 2], 1: [1]}[at]
     return [*(prompt if when != "generated" else ()), *(range(n, length) if when != "prompt" else ())]
 
 
@@ -83,6 +83,7 @@ EDITS = {
     "first": (Edit(2, add(6 * vector(4, 1, 2)), "first:2", "prompt"),),
     "everywhere": (Edit(3, ablate(vector(5)), "all"),),
     "embeddings": (Edit(0, add(vector(6)), "all", "prompt"),),
+    "early": (Edit(0, add(3 * vector(6)), 1, "prompt"),),  # what comes before is all padding in the shorter prompts
     "two": (
         Edit(2, add(2 * vector(7)), "all", "prompt"),
         Edit(3, replace(vector(8)), -2, "prompt"),
