@@ -183,7 +183,8 @@ def test_a_model_of_one_layer_has_no_middle_and_no_claim(tmp_path, quick):
 def test_many_pairs_and_much_text_still_fit(tmp_path, quick):
     types = [f"t{i}" for i in range(12)]
     pairs = {f"{a}-{b}": 0.2 for i, a in enumerate(types) for b in types[i + 1 :]}
-    rows = [row for row in made.similarity(made.HUB, pairs=pairs) if row.position == "probe" and row.variant == "raw" and row.split == "test"]
+    shown = {"position": "probe", "variant": "raw", "split": "test"}
+    rows = [row for row in made.similarity(made.HUB, pairs=pairs) if shown.items() <= row.row().items()]
     notes = ["a bad row " * 200] * 5000
     text = quick(made.write(tmp_path, rows, {made.HUB: "hub"}, parts=False, data={"source": "x" * 100_000, "notes": notes}))
     assert len(text.encode()) < page.LIMIT and "The first 60 of 66 rows" in text

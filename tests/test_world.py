@@ -82,7 +82,9 @@ def test_spanish_personal_a_melts_with_el():
 
 def test_no_spanish_feminine_noun_begins_with_a_stressed_a():
     """Such nouns take "el" (el águila); the renderer has no rule for them, so the lexicon must have none."""
-    feminine = [noun.es for kind in lexicon.entries().values() for noun in kind if getattr(noun, "es_gender", "") == "f"]
+    bare = ("food", "drink")  # eaten and drunk without an article
+    told = (noun for name, kind in lexicon.entries().items() if name not in bare for noun in kind)
+    feminine = [noun.es for noun in told if getattr(noun, "es_gender", "") == "f"]
     assert not [word for word in feminine if word.startswith(("á", "há")) or word in {"agua", "alma", "hacha", "arpa", "ave"}]
 
 

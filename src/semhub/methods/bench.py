@@ -22,33 +22,36 @@ AT_ONCE = 4096  # texts read in one call, so that one block of states stays a mo
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """States of some texts at one position, fetched layer by layer: `layer(k): [item, dim]`, float32 on the CPU."""
+    """States of `n` texts at one position, fetched layer by layer.
+
+    `blocks`: where they lie, each `[layer, row, dim]` with the items that it holds and their rows.
+    """
 
     layers: tuple[int, ...]
-    rows: tuple[tuple[Tensor, int], ...]
+    n: int
+    blocks: tuple[tuple[Tensor, Tensor, Tensor], ...]
 
     def layer(self, k: int) -> Tensor:
-        index, out = self.layers.index(k), None
-        for block, items, places in self._by_block():
-            found = block[index, places]
-            out = found.new_empty(len(self.rows), found.shape[-1]) if out is None else out
-            out[items] = found
+        """`[item, dim]`, float32 on the CPU."""
+        index = self.layers.index(k)
+        out = self.blocks[0][0].new_empty(self.n, self.blocks[0][0].shape[-1])
+        for block, items, rows in self.blocks:
+            out[items] = block[index, rows]
         return out
 
     def all(self) -> Tensor:
         """`[layer, item, dim]`: every layer at once, for the few procedures that need a path."""
         return torch.stack([self.layer(k) for k in self.layers])
 
-    def take(self, items: Sequence[int]) -> "States":
-        return States(self.layers, tuple(self.rows[i] for i in items))
 
-    def _by_block(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        blocks: dict[int, tuple[Tensor, list[int], list[int]]] = {}
-        for item, (block, place) in enumerate(self.rows):
-            _, items, places = blocks.setdefault(id(block), (block, [], []))
-            items.append(item)
-            places.append(place)
-        return [(block, torch.tensor(items), torch.tensor(places)) for block, items, places in blocks.values()]
+def gathered(layers: tuple[int, ...], places: Sequence[tuple[Tensor, int]]) -> States:
+    """States of items that lie at (block, row)."""
+    blocks: dict[int, tuple[Tensor, list[int], list[int]]] = {}
+    for item, (block, row) in enumerate(places):
+        _, items, rows = blocks.setdefault(id(block), (block, [], []))
+        items.append(item)
+        rows.append(row)
+    return States(layers, len(places), tuple((block, torch.tensor(items), torch.tensor(rows)) for block, items, rows in blocks.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Bench:
             for name, place in at.items():
                 self.memo.update({key(text, place): (read[name], row) for row, text in enumerate(part)})
             self.progress(min(start + AT_ONCE, len(missing)), len(missing))
-        return {name: States(layers, tuple(self.memo[key(text, place)] for text in texts)) for name, place in at.items()}
+        return {name: gathered(layers, [self.memo[key(text, place)] for text in texts]) for name, place in at.items()}
 
     def states_inside(
         self,

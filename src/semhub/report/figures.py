@@ -242,7 +242,7 @@ def shares(run: Run, task: str) -> Plot | None:
         rows = headline(where(frame, model=subject.name))
         layer = used.setting(run, task, "correct", str(rows["group"].iloc[0]), subject)[0] if len(rows) else None
         rows = rows[rows["layer"] == layer]
-        panels.append(panel(subject.name, [(kind, curve(where(rows, measure=kind), "strength"), CYCLE[i]) for i, kind in enumerate(kinds)]))
+        panels.append(panel(subject.name, [(measure_name(k), curve(where(rows, measure=k), "strength"), CYCLE[i]) for i, k in enumerate(kinds)]))
     plot = View.of(run, task, "share").plot("kinds", "What was answered, by the strength of the push", panels, ylabel="share of answers")
     return plot and replace(plot, xlabel=STRENGTH, level=None)
 

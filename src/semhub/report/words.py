@@ -36,9 +36,9 @@ MEASURES = {
     "perplexity": "perplexity of the output",
     "relevance": "relevance to the prompt",
     "drift": "share that left the language",
-    "correct": "share answered as the push asks",
-    "unchanged": "share answered as without a push",
-    "other": "share answered otherwise",
+    "correct": "answered as the push asks",
+    "unchanged": "answered as without a push",
+    "other": "answered otherwise",
     "pc1": "first direction of the plane",
     "pc2": "second direction of the plane",
 }

@@ -105,10 +105,12 @@ def work(ask: Declaration) -> Work:
 def _compare(ask: Compare) -> Work:
     concepts = [concept for each in ask.sets.values() for concept in each]
     concepts += [concept.contrasts[name] for concept in concepts for name in ask.controls if name in concept.contrasts]
-    shown = (
-        place.text(type, concept.text(type)) for concept in concepts for type in ask.types if type in concept.forms for place in ask.places
-    )
-    return Work(list(dict.fromkeys(text for text in shown if text is not None)), len(ask.places))
+    asked: dict[str, None] = {}
+    for concept, type in ((concept, type) for concept in concepts for type in ask.types if type in concept.forms):
+        shown = {text for place in ask.places if (text := place.text(type, concept.text(type))) is not None}
+        # A sentence is read in passing, where another text (the sentence in its probe) goes on from it.
+        asked |= dict.fromkeys(text for text in shown if not any(other != text and other.startswith(text) for other in shown))
+    return Work(list(asked), len(ask.places))
 
 
 def _decode(ask: Decode) -> Work:

@@ -16,13 +16,15 @@ from semhub.tasks import LANGUAGES, Given, dominant_first, task
 from semhub.tasks.judges import judges
 from semhub.types import Concept, Prompt
 
-SENTENCES, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 400, 60, 2000, 48, 20
+SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 48, 20
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
 NEUTRAL = {"en": ("Monday", "Tuesday"), "es": ("Lunes", "Martes"), "zh": ("星期一", "星期二"), "de": ("Montag", "Dienstag")}
 SUFFIXES = {"zh": (("。",), "这代表了"), "en": ((".", '."'), "This represents")}
 PREFIXES = {"es": "Todo el texto siguiente está en español. ", "zh": "接下来的文字全部是中文的。"}
+STRENGTHS = (0.4, 0.6)  # of the mean residual length; a whole one drives nine outputs in ten out of their language
+STEERED = ("es", "zh", "de")
 DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
 
 
@@ -57,7 +59,7 @@ def similarity(protocol: str, given: Given) -> Compare:
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
         return Compare(types_of(given), {None: concepts}, places, ("raw", "centred"), measures, tuple(named), cluster=cluster)
-    never = given.world.scenes(given.many(SENTENCES), split="test", types=types_of(given), bridged=False, seed=given.seed)
+    never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
     sets = {"test": source(given, SENTENCES), "test-never-bridged": never}
     return Compare(types_of(given), sets, places, ("raw", "centred"), measures, contrasts, cluster="source", strata=("template",))
 
@@ -148,9 +150,8 @@ def chinese(given: Given) -> tuple[list[str], Mapping[str, Sequence[str]]]:
 
 def dictionary(world: Any) -> dict[str, tuple[str, ...]]:
     """Chinese word -> its English ones, of everything in the world's lexicon."""
-    kinds = ("beings", "foods", "things", "instruments", "aspects", "colors", "places", "verbs", "adjectives")
     found: dict[str, tuple[str, ...]] = {}
-    for entry in (e for kind in kinds for e in getattr(world.lexicon, kind)()):
+    for entry in (entry for kind in world.lexicon.entries().values() for entry in kind):
         found[entry.zh] = tuple(dict.fromkeys((*found.get(entry.zh, ()), entry.en)))
     return found
 
@@ -233,7 +234,7 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         measures,
         "sentiment",
         DEPTHS,
-        (0.5, 1.0),
+        STRENGTHS,
         neutral={"neutral-word": {t: push(pair, t) for t, pair in neutral.items()}},
         controls=("random-direction", "as-text", "layer-0"),
         sampled=Sampled(16, temperature=1.0, top_p=0.9),
@@ -247,7 +248,7 @@ def prompts(given: Given, protocol: str) -> list[Prompt]:
         own = [p for p in given.items.prompts if given.types is None or p.type in given.types]
         kept = [p for t in dict.fromkeys(p.type for p in own) for p in [q for q in own if q.type == t][: given.many(RELEASE_REVIEWS)]]
         return [Prompt(p.id, p.type, PREFIXES.get(p.type, "") + p.text, p.facets) for p in kept] if protocol == "paper" else kept
-    types = ("es", "zh") if protocol == "paper" else LANGUAGES
+    types = ("es", "zh") if protocol == "paper" else STEERED
     return [p for t in given.among(types) for p in given.world.reviews(given.many(PROMPTS), split="test", type=t)]
 
 
@@ -255,7 +256,7 @@ def rehearsal(given: Given) -> list[Prompt]:
     """Prompts of meanings that are neither trained on nor reported, on which layer and strength are chosen; with own prompts, none."""
     if given.items is not None and given.items.prompts:
         return []
-    return [p for t in given.among(LANGUAGES) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
+    return [p for t in given.among(STEERED) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
 
 
 def push(pair: tuple[str, str], type: str) -> Push:
