@@ -19,9 +19,9 @@ TASK, ANCHOR, LIFT, PROBABILITY = "multilingual/lens", "anchor", "lift", "prob"
 
 @dataclass(frozen=True, slots=True)
 class Anchoring:
-    """One type of prompt in one model. `wrong`: the same contrast between wrong words, at the layer of `top`.
+    """One type of prompt in one model; `top` is the layer spoken of. By layer: `wrong`, the same contrast between wrong words;
+    `lift`, how many times as probable the right dominant word is as wrong ones; `right`, how probable.
 
-    `lift`, `right`: by layer, how many times as probable the right dominant word is as wrong ones, and how probable.
     `rivals`: the same prompts in each control model.
     """
 
@@ -30,7 +30,7 @@ class Anchoring:
     curve: Curve
     last: float
     top: Estimate | None = None
-    wrong: Estimate | None = None
+    wrong: Curve = ()
     lift: Curve = ()
     right: Curve = ()
     rivals: Mapping[str, "Anchoring"] = field(default_factory=dict)
@@ -87,10 +87,14 @@ def standing(found: Anchoring, limits: Thresholds = LIMITS) -> str:
 
 def beyond_frequency(found: Anchoring) -> bool:
     """Whether, at the layer spoken of, the right word beats wrong ones, and leads by more than wrong ones do (where measured)."""
-    lift = at(found.lift, found.top.at)
-    if lift is not None and side(lift, 1.0) != "above":
+    return found.top is not None and _beyond(found.top, found.wrong, found.lift)
+
+
+def _beyond(lead: Estimate, wrong: Curve, lift: Curve) -> bool:
+    there, ratio = at(wrong, lead.at), at(lift, lead.at)
+    if ratio is not None and side(ratio, 1.0) != "above":
         return False
-    return found.wrong is None or found.wrong.high is None or found.top.low > found.wrong.high
+    return there is None or there.high is None or (lead.low is not None and lead.low > there.high)
 
 
 def _with_rivals(run: Run, frame: pd.DataFrame, type: str, last: float) -> Anchoring:
@@ -105,15 +109,15 @@ def _anchoring(frame: pd.DataFrame, subject: Subject, type: str, dominant: str, 
     lines = {m: curve(headline(where(rows, measure=m, group=group))) for m in (ANCHOR, LIFT, PROBABILITY)}
     wrong = curve(headline(where(rows, measure=ANCHOR, group=group, control="wrong-word"), keep=("control",)))
     points = lines[ANCHOR] or _difference(rows, type, dominant)
-    top = _spoken_of(points, lines[LIFT], last)
-    return Anchoring(type, dominant, points, last, top, top and at(wrong, top.at), lines[LIFT], lines[PROBABILITY])
+    top = _spoken_of(points, wrong, lines[LIFT], last)
+    return Anchoring(type, dominant, points, last, top, wrong, lines[LIFT], lines[PROBABILITY])
 
 
-def _spoken_of(points: Curve, lift: Curve, last: float) -> Estimate | None:
-    """The highest middle layer among those where right words beat wrong ones; among all, where they nowhere do."""
+def _spoken_of(points: Curve, wrong: Curve, lift: Curve, last: float) -> Estimate | None:
+    """The highest middle layer among those at which the lead goes beyond wrong words; among all, where it nowhere does."""
     inner = middle(points, last)
-    better = {e.at for e in lift if side(e, 1.0) == "above"}
-    return peak(tuple(p for p in inner if p.at in better and side(p) == "above")) or peak(inner)
+    leads = tuple(p for p in inner if side(p) == "above" and _beyond(p, wrong, lift))
+    return peak(leads) or peak(inner)
 
 
 def _difference(rows: pd.DataFrame, type: str, dominant: str) -> Curve:

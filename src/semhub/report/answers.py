@@ -11,7 +11,7 @@ from semhub.report.anchored import Anchoring
 from semhub.report.folder import Run
 from semhub.report.rules import LIMITS, Thresholds, side
 from semhub.report.shared import Meeting
-from semhub.report.slices import Estimate
+from semhub.report.slices import Estimate, at
 from semhub.report.used import Steering
 from semhub.report.words import (
     control_name,
@@ -189,8 +189,8 @@ def retrieval_told(found: Sequence[Meeting]) -> Iterable[str]:
 def ends_told(found: Sequence[Meeting]) -> Iterable[str]:
     higher = [pair_name(m.pair) for m in found if m.end and m.end.value >= m.top.value]
     if higher:
-        which = listing(higher) if len(higher) < 5 else f"{len(higher)} of {len(found)} pairs"
-        yield f"For {which} the last layer is as high as the middle ones, or higher."
+        some = f"For {listing(higher)}" if len(higher) < 5 else f"In {len(higher)} of {len(found)} pairs"
+        yield f"{'In every pair' if len(higher) == len(found) else some} the last layer is as high as the middle ones, or higher."
     elif any(m.end for m in found):
         yield "At the last layer S is lower than at the highest middle layer, in every pair."
 
@@ -220,8 +220,8 @@ def anchored_clause(standing: str, mine: Sequence[Anchoring]) -> str:
     tops = {f"{type_name(a.type)} at layer {a.top.at:g}": a.top for a in mine if a.top}
     if not tops:
         return f"{who} no layer was read between the first and the last"
-    at = f" at layer {mine[0].top.at:g}" if len(mine) == 1 else ""
-    value = f"log-probability of the {dominant} word minus the own word: {span(tops)}{at}"
+    where = f" at layer {mine[0].top.at:g}" if len(mine) == 1 else ""
+    value = f"log-probability of the {dominant} word minus the own word: {span(tops)}{where}"
     ahead = f"the {dominant} word leads the own one in the middle layers ({value})"
     ends = {type_name(a.type): a.end for a in mine if a.end}
     end = f" ({span(ends)})" if ends else ""
@@ -243,7 +243,7 @@ def anchored_details(run: Run, found: Sequence[Anchoring], limits: Thresholds) -
     leads = [f"{type_name(a.type)} prompts: {layers(a.ahead)}" for a in found if a.ahead]
     if leads:
         yield f"The {dominant} word leads with its whole interval in these middle layers. {'; '.join(leads)}."
-    wrong = {type_name(a.type): a.wrong for a in found if a.wrong}
+    wrong = {type_name(a.type): there for a in found if a.top and (there := at(a.wrong, a.top.at))}
     if wrong:
         yield f"The same difference between wrong words of the same kind and frequency, at the layers named above: {span(wrong)}."
     if any(a.lift for a in found):
@@ -304,8 +304,8 @@ def used_clause(standing: str, mine: Sequence[Steering]) -> str:
     for way, i in zip(WAYS, (0, 1), strict=True):
         values = {f"{type_name(s.type)} at layer {s.layer:g}": s.change[i] for s in mine if s.change[i]}
         parts += [f"{way} by {span(values)}"] if values else []
-    at = f" at layer {mine[0].layer:g}" if len(mine) == 1 else ""
-    numbers = f"sentiment moves {listing(parts)}{at}"
+    where = f" at layer {mine[0].layer:g}" if len(mine) == 1 else ""
+    numbers = f"sentiment moves {listing(parts)}{where}"
     failing = listing(dict.fromkeys(control_name(c) for s in mine for c in used.failing(s)))
     beyond = "in both directions" + (", beyond every control measured" if any(s.excess for s in mine) else " (no control push was made)")
     clauses = {

@@ -75,7 +75,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A figure: panels that share their axis of values, unless `together` is false. `level`: a line to compare with."""
+    """A figure: panels that share their axis of values, unless `together` is false.
+
+    `level`: a line to compare with. `floor`: values below it are left to the tables, so that they do not flatten the rest.
+    """
 
     name: str
     title: str
@@ -84,6 +87,7 @@ class Plot:
     ylabel: str = ""
     level: float | None = 0.0
     logarithmic: bool = False
+    floor: float | None = None
     together: bool = True
 
     @property
@@ -289,7 +293,7 @@ def limits(plot: Plot) -> tuple[float, float] | None:
     if not found:
         return None
     if plot.logarithmic:
-        positive = [v for v in found if v > 0] or [1.0]
+        positive = [v for v in found if v >= (plot.floor or 0.0) and v > 0] or [1.0]
         return min(positive) / 1.3, max(positive) * 1.3
     low, high = min([*found, plot.level or 0.0]), max([*found, plot.level or 0.0])
     room = 0.06 * (high - low or 1.0)

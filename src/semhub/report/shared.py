@@ -66,12 +66,12 @@ def standing(found: Meeting, limits: Thresholds = LIMITS) -> str:
         return "small"
     if apart(top, found.start) in ("around", "below"):
         return "start"
-    if found.p is not None and found.p > limits.p_value:
-        return "chance"
-    if any(side(e) != "above" for e in found.negatives.values()):
-        return "negatives"
     if any(apart(top, e) != "above" for e in found.rivals.values()):
         return "control"
+    if any(side(e) != "above" for e in found.negatives.values()):
+        return "negatives"
+    if found.p is not None and found.p > limits.p_value:
+        return "chance"
     return "meets"
 
 

@@ -115,7 +115,7 @@ def anchored_table(found: Sequence[Anchoring]) -> Table | None:
     for a in (a for a in found if a.top):
         dominant = type_name(a.dominant)
         row: dict[str, Cell] = {"prompts": type_name(a.type), "layer": place(a.top), f"{dominant} minus own word": a.top}
-        row |= {"wrong words, same layer": a.wrong, f"at layer {a.last:g}": a.end}
+        row |= {"wrong words, same layer": at(a.wrong, a.top.at), f"at layer {a.last:g}": a.end}
         strong = peak(a.spoken(LIMITS)) or at(a.lift, a.top.at)
         row |= {"right over wrong": strong, "at its layer": strong and place(strong)}
         rows.append(row | {"probability there": strong and at(a.right, strong.at), "n": a.top.n})
