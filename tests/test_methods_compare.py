@@ -37,6 +37,29 @@ def test_the_nearest_is_counted_both_ways_and_ties_are_misses():
     assert [r.value for r in rows(result, measure="p_at_1", group="es-en")] == [0, 1, 1]
 
 
+def test_more_measures_and_variants_stand_beside_the_first_position():
+    beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
+    ask = Compare(("en", "es"), {None: CONCEPTS}, (Place("last"), Place("mean", at="mean")), beside=beside)
+    result = carry_out(ask, bench(Planted()))
+    for measure in ("mrr", "csls_at_1", "mutual_knn", "cka"):
+        found = rows(result, measure=measure, group="en-es")
+        assert {(r.position, r.variant) for r in found} == {("last", "raw")} and found[1].value == pytest.approx(1, abs=0.01)
+    assert rows(result, measure="mrr", group="es-en")[1].value == 1 and not rows(result, measure="mutual_knn", group="es-en")
+    assert {(r.position, r.variant) for r in rows(result, measure="adjusted_cosine")} == {
+        ("last", "raw"),
+        ("last", "standardised"),
+        ("mean", "raw"),
+    }
+
+
+def test_standardising_takes_away_what_one_dimension_makes():
+    spike = 9 * torch.eye(64)[0]
+    outliers = Planted(state=lambda text, layer: Planted.usual(text, layer) + spike * float(vector(text)[1]))
+    found = carry_out(Compare(("en", "es"), {None: CONCEPTS}, (Place("last"),), beside=("standardised",)), bench(outliers))
+    raw, standard = (rows(found, measure="adjusted_cosine", variant=v)[1].value for v in ("raw", "standardised"))
+    assert abs(raw) < 0.3 and standard > 0.8
+
+
 def test_permuted_meanings_tell_a_planted_peak_from_none():
     planted = carry_out(Compare(("en", "es"), {None: CONCEPTS}, measures=EVERYTHING), bench(Planted()))
     nothing = Planted(state=lambda text, layer: vector(f"{text} {layer}"))

@@ -89,6 +89,17 @@ def test_no_word_at_all_is_said():
         carry_out(Decode(("en",), {None: []}), bench(Planted(WORDS, spoken)))
 
 
+def test_a_reader_without_unembedding_agrees_where_it_should():
+    def state(text, layer):
+        return vector(text) if ":" not in text else spoken(text, layer)
+
+    lens = Lens(anchor=True, wrong=True, word_states=True)
+    found = carry_out(Decode(("en", "es"), {None: clozes()}, lens), bench(Planted(WORDS, state)))
+    right, wrong = (rows(found, measure="resemblance", group="es:en", control=c) for c in (None, "wrong-word"))
+    assert right[1].value > 0.9 and abs(wrong[1].value) < 0.5
+    assert [r.value for r in rows(found, measure="disagreement", variant="word-states", group="es:en")][1:] == [0, 0]
+
+
 # the second reader ---------------------------------------------------------------------------------------------------
 
 

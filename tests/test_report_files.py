@@ -15,6 +15,7 @@ from semhub.report.folder import read_run
 from semhub.report.plots import Line, Panel, Plot
 from semhub.report.slices import Estimate
 from semhub.report.tables import Table, latex, table, task_table, to_csv, to_latex
+from semhub.types import Reading
 
 HOSTILE = r"""狗 <script>"x"</script> & $\frac{1}{2}$ _a^b% #1 ~ \end{table}"""
 
@@ -108,6 +109,21 @@ def test_figures_show_the_readings(tmp_path):
     assert [round(p.value, 3) for p in beside.points] == [0.5, 0.015, 0.025, 0.1, 0.125]
 
 
+def test_pushes_from_several_types_stand_in_one_panel_per_output(tmp_path):
+    rows = [row for row in made.steering(made.HUB) if row.group == "en>es"]
+    rows += [Reading(**row.row() | {"group": "zh>es"}) for row in rows if row.layer == 4 and row.control is None and abs(row.strength) == 1]
+    run = read_run(made.write(tmp_path, rows))
+    names = {found.name: found for found in figures_of(run, "multilingual/steering")}
+    (only,) = names["multilingual/steering-sentiment_change-sources"].panels
+    assert only.title == "Spanish outputs" and only.lines[0].rows == ("words in English", "words in Chinese")
+    assert [p.title for p in names["multilingual/steering-sentiment-dose"].panels] == ["English → Spanish"]
+
+
+def test_tiny_probabilities_do_not_flatten_the_rest():
+    low, high = plots.limits(plot(Panel("p", (line([1e-9, 0.01, 0.5], half=0.0),)), logarithmic=True, floor=1e-4))
+    assert 1e-3 < low < 0.01 and 0.5 < high < 1
+
+
 def test_paths_with_holes_are_drawn_as_far_as_they_go():
     broken = {"landmarks": [{"type": "en", "word": "one", "place": [None]}, "x"], "mean": [[0, 1], [2, float("nan")]], "items": [{}, None]}
     assert whole(path_plot("t", "m", broken))
@@ -175,7 +191,7 @@ def test_words_without_a_type_are_told_apart_by_script():
 
 
 def test_a_map_shows_space_and_cuts_what_is_too_long():
-    long = {"tokens": ["x" * 50, " ", "\n"] + ["y"] * 40, "layers": [0], "words": [[[[" ", 0.5]], None, [], [["a" * 99, None]]]]}
+    long = {"tokens": ["x" * 50, "▁", "\n"] + ["y"] * 40, "layers": [0], "words": [[[[" ", 0.5]], None, [], [["a" * 99, None]]]]}
     found = tokenmap.map_of(long)
     assert found.tokens[:3] == ("x" * 13 + "…", "␣", "␣") and (len(found.tokens), found.cut) == (24, 19)
     assert found.rows[0][1][0].word == "␣" and found.rows[0][1][1:3] == (None, None) and found.rows[0][1][3].probability == 0.0

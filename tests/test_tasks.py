@@ -132,7 +132,7 @@ def test_the_headline_of_similarity_is_there_once_per_layer(results, model):
     head = [r for r in rows if (r.position, r.variant, r.control, r.split) == ("probe", "raw", None, "test")]
     assert [r.layer for r in head] == list(range(model.layers + 1))
     assert {r.control for r in rows} == {None, "swapped", "same-last-word"}
-    assert {r.position for r in rows} == {"probe", "last", "mean"} and {r.variant for r in rows} == {"raw", "centred"}
+    assert {r.position for r in rows} == {"probe", "last", "mean"} and {r.variant for r in rows} == {"raw", "centred", "standardised"}
     assert {r.split for r in rows} == {"test", "test-never-bridged"}
     groups = {r.group for r in results["multilingual/similarity", "sound"].readings if r.measure == "p_at_1"}
     assert {"en-es", "es-en", "en-zh", "zh-en", "es-zh", "zh-es"} <= groups
@@ -147,7 +147,7 @@ def test_the_lens_speaks_of_every_language(results):
     assert {"es:en", "es:es", "es:zh", "zh:en", "en:en"} <= groups
     assert {r.group for r in rows if r.measure == "anchor"} >= {"es:en", "zh:en", "de:en", "es:zh"}
     assert not any(r.group in ("es:es", "en:en") for r in rows if r.measure == "anchor")
-    assert {None, "no-norm", "single-token"} >= {r.variant for r in rows} - {"affine"}
+    assert {None, "no-norm", "word-states"} <= {r.variant for r in rows} <= {None, "no-norm", "word-states", "single-token", "affine"}
 
 
 def test_interventions_have_their_outcomes(results):

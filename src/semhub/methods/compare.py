@@ -1,7 +1,7 @@
 """The procedure of `Compare`: states of one meaning in two types, against states of other meanings (Eq. 1).
 
 Blind to which model is read and to what the items are about. Rows: `adjusted_cosine` (S_l), `p_at_1` both ways, `cosine` by
-kind of pair, `difference`, and `p_value` (permuted meanings, maximum over layers).
+kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); beside them `mrr`, `csls_at_1`, `mutual_knn`, `cka`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from semhub.errors import BadInput
-from semhub.measures import similarity
+from semhub.measures import neighbours, similarity
 from semhub.measures.permutation import peak_p
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
@@ -21,6 +21,7 @@ from semhub.types import Concept
 
 Key = tuple[str, str, str | None]  # measure, group, control
 PERMUTATIONS = 499
+EXTRA_VARIANTS = ("centred", "standardised")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,15 @@ def compare(ask: Compare, bench: Bench) -> Result:
             view = look(ask, bench, split, place, list(concepts))
             if view is None:
                 continue
-            measured = [m for variant in ask.variants for m in measure(ask, bench, view, variant)]
+            wanted = (*ask.measures, *(ask.beside if place is ask.places[0] else ()))
+            measured = [
+                m
+                for variant in (*ask.variants, *(v for v in wanted if v in EXTRA_VARIANTS))
+                for m in measure(ask, bench, view, variant, wanted)
+            ]
             clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
-            readings += bench.readings(measured, clusters, ask.intervals)
-            if place is ask.places[0]:
-                outcomes += items_behind(bench, measured, view)
-                readings += p_values(ask, bench, view) if "p_value" in ask.measures else []
+            readings += bench.readings(measured, clusters, ask.intervals) + of_whole_sets(ask, bench, view, wanted)
+            outcomes += items_behind(bench, measured, view) if place is ask.places[0] else []
     if not readings:
         raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
     return Result(tuple(readings), tuple(outcomes))
@@ -123,14 +127,15 @@ def matched_pairs(concepts: Sequence[Concept], key, seed: int) -> tuple[list[int
     return items, partners
 
 
-def measure(ask: Compare, bench: Bench, view: View, variant: str) -> list[Measured]:
+def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequence[str]) -> list[Measured]:
     """Every quantity of one view, per item and layer."""
     layers = bench.chosen(ask.first_layer)
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
         for left, right in combinations(sides, 2):
-            for key, items, values in quantities(ask, view, sides[left], sides[right], left, right):
+            asked = wanted if variant == ask.variants[0] else ask.measures
+            for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked):
                 table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
     headline = variant == ask.variants[0]
     return [
@@ -145,16 +150,25 @@ def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tu
     sizes, joined = [len(p) for p in parts], torch.cat(parts)
     if ask.normed_end and k == bench.depth:
         joined = bench.normed(joined)
-    if variant == "centred":
-        joined = similarity.centre(joined)
+    joined = VARIANTS[variant](joined)
     items, *rest = joined.split(sizes)
     return items, {name: (having, x) for (name, (having, _)), x in zip(side.negatives.items(), rest, strict=True)}
 
 
-def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterator[tuple[Key, object, np.ndarray]]:
+def standardised(x: Tensor) -> Tensor:
+    """`x: [item, dim]` centred, each dimension at unit spread, so that no few dimensions make the cosine."""
+    centred = similarity.centre(x)
+    spread = centred.std(0, unbiased=False)
+    return centred / torch.where(spread > 0, spread, 1.0)
+
+
+VARIANTS = {"raw": lambda x: x, "centred": similarity.centre, "standardised": standardised}
+
+
+def quantities(ask: Compare, view: View, a, b, types: tuple[str, str], wanted: Sequence[str]) -> Iterator[tuple[Key, object, np.ndarray]]:
     """(key, items, values) of one pair of types at one layer."""
-    (x, x_negatives), (y, y_negatives), group = a, b, f"{left}-{right}"
-    if "adjusted_cosine" in ask.measures:
+    (x, x_negatives), (y, y_negatives), group, back = a, b, "-".join(types), "-".join(reversed(types))
+    if "adjusted_cosine" in wanted:
         yield ("adjusted_cosine", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy()
         for name in {**x_negatives, **y_negatives}:
             items, values = against(x, y, x_negatives.get(name), y_negatives.get(name))
@@ -163,12 +177,17 @@ def quantities(ask: Compare, view: View, a, b, left: str, right: str) -> Iterato
             if items:
                 values = similarity.contrast_items(x[items], y[items], x[others], y[others])
                 yield ("adjusted_cosine", group, name), items, values.numpy()
-    if "p_at_1" in ask.measures:
-        forth, back = similarity.precision_at_1(x, y)
-        yield ("p_at_1", group, None), slice(None), forth.numpy()
-        yield ("p_at_1", f"{right}-{left}", None), slice(None), back.numpy()
+    for name, both_ways in BOTH_WAYS.items():
+        if name in wanted:
+            for direction, values in zip((group, back), both_ways(x, y), strict=True):
+                yield (name, direction, None), slice(None), values.numpy()
+    if "mutual_knn" in wanted:
+        yield ("mutual_knn", group, None), slice(None), neighbours.mutual_neighbours(x, y).numpy()
     if ask.result is not None:
         yield from by_result(ask, view, x, y, group)
+
+
+BOTH_WAYS = {"p_at_1": similarity.precision_at_1, "mrr": neighbours.reciprocal_ranks, "csls_at_1": neighbours.csls_at_1}
 
 
 def against(
@@ -206,19 +225,34 @@ def items_behind(bench: Bench, measured: Sequence[Measured], view: View) -> list
     return rows
 
 
+def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str]) -> list:
+    """What is no mean over items: `p_value` of permuted meanings at the first position, and `cka` by layer."""
+    rows = p_values(ask, bench, view) if "p_value" in wanted and view.place is ask.places[0] else []
+    for left, right in combinations(view.sides, 2) if "cka" in wanted and len(view.concepts) > 3 else ():
+        for k in bench.chosen(ask.first_layer):
+            value = neighbours.cka(*(at_layer(ask, bench, view.sides[t], k, "raw")[0] for t in (left, right)))
+            columns = view.columns(variant="raw", group=f"{left}-{right}")
+            rows += [bench.reading("cka", value, n=len(view.concepts), layer=k, **columns)] if np.isfinite(value) else []
+    return rows
+
+
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
     """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
     rows, layers = [], bench.chosen(ask.first_layer)
-    lengths = {t: token_bins(bench, [shown(view.place, t, c) for c in view.concepts]) for t in view.sides}
     for left, right in combinations(view.sides, 2):
-        strata = [
-            (*(c.facets.get(name) for name in ask.strata), lengths[left][i], lengths[right][i], overlap(view.place, c, left, right))
-            for i, c in enumerate(view.concepts)
-        ]
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
-        p = peak_p(pairs, strata, PERMUTATIONS, bench.seed)
+        p = peak_p(pairs, strata_of(ask, bench, view, left, right), PERMUTATIONS, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
+
+
+def strata_of(ask: Compare, bench: Bench, view: View, left: str, right: str) -> list[tuple]:
+    """What permuted meanings share: the declared facets, the length of both sides, and whether the sides share words."""
+    lengths = [token_bins(bench, [shown(view.place, t, c) for c in view.concepts]) for t in (left, right)]
+    return [
+        (*(c.facets.get(name) for name in ask.strata), *bins, overlap(view.place, c, left, right))
+        for c, *bins in zip(view.concepts, *lengths, strict=True)
+    ]
 
 
 def token_bins(bench: Bench, texts: Sequence[str], bins: int = 4) -> list[int]:

@@ -41,7 +41,8 @@ class Place:
 class Compare:
     """Are states of one meaning in two types closer than states of different meanings (Eq. 1)?
 
-    `sets`: the concepts of each split. `controls`: names of `Concept.contrasts` that stand in for random negatives.
+    `sets`: the concepts of each split. `variants`: of `raw`, `centred`, `standardised`; `beside`: more of these, and more
+    measures, at the first position only. `controls`: names of `Concept.contrasts` that stand in for random negatives.
     `matched`: further controls by name, each a key; an item's negative is another item of the same key.
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
@@ -53,6 +54,7 @@ class Compare:
     places: tuple[Place, ...] = (Place("last"),)
     variants: tuple[str, ...] = ("raw",)
     measures: tuple[str, ...] = ("adjusted_cosine",)
+    beside: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     matched: Mapping[str, Callable[[Concept], Hashable]] = field(default_factory=dict)
     result: Callable[[Concept], int] | None = None
@@ -70,7 +72,8 @@ class Lens:
 
     `norms` maps the `variant` column (None: the headline) to `"final"` or `"none"`. `normed_end` gives the last point the
     final norm whatever the variant says, as the release does. `wrong`, `floor`, `affine` and `single` add the wrong words,
-    the norm-matched random states, a second reader (an affine map to the last layer), and single-token items alone.
+    the norm-matched random states, a second reader (an affine map to the last layer, fitted on those texts), and single-token
+    items alone; `word_states` a reader that uses no unembedding.
     `cluster`: a facet that items share when they are not independent.
     """
 
@@ -85,6 +88,7 @@ class Lens:
     accuracy: bool = False
     intervals: bool = True
     affine: Sequence[str] = ()
+    word_states: bool = False
     cluster: str | None = None
     special: bool = True
 

@@ -1,7 +1,8 @@
 """The procedures of `Decode` and `DecodeWords`: which words do the layers speak before a prompt is continued (Eq. 2)?
 
 Blind to which model is read and to what the prompts are about. Rows: `logprob` and `prob` of the first token of a word,
-`anchor` (a type's word minus the prompt's own), `lift` (right over wrong), `accuracy` among candidates, `eligible`.
+`anchor` (a type's word minus the prompt's own), `lift` (right over wrong), `accuracy` among candidates, `eligible`;
+`resemblance` by a reader without an unembedding, and `disagreement` between readers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from semhub.measures.statistics import bootstrap_ratio
 from semhub.methods.affine import translators
 from semhub.methods.bench import RESAMPLES, Bench, Measured, States
 from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
+from semhub.methods.wordstates import resemblances
 from semhub.models.tokens import continuation_id, first_continuation_id
 from semhub.types import Cloze
 
@@ -53,7 +55,7 @@ def decode(ask: Decode, bench: Bench) -> Result:
             mine = [c for c in clozes if c.type == type]
             spots = [spot(ask, bench, c) for c in mine]
             states = bench.states([c.prompt for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
-            found = of_type(ask, bench, type, split, spots, states)
+            found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:
         raise BadInput(f"{bench.task}: no prompt has a word in {', '.join(ask.types)} that can be looked up.")
@@ -74,27 +76,40 @@ def firsts(bench: Bench, prompt: str, words: Sequence[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(i for i in ids if i is not None))
 
 
-def of_type(ask: Decode, bench: Bench, type: str, split: Split, spots: Sequence[Spot], states: States) -> tuple[list, list]:
+def of_type(
+    ask: Decode, bench: Bench, type: str, split: Split, clozes: Sequence[Cloze], spots: Sequence[Spot], states: States
+) -> tuple[list, list]:
     """Rows of one split and one type of prompt, for each way of reading."""
     columns = {"position": "last", "split": split}
     readings, outcomes = eligible(bench, ask.types, type, spots, columns), []
     for variant, norm in ask.lens.norms.items():
         table = look_up(bench, ask.lens, norm, spots, ask.types, layers_of(bench, ask.lens, states))
         measured = quantities(ask.lens, table, type, spots, ask.types, {**columns, "variant": variant})
-        if variant is None and ask.lens.floor:
-            floor = look_up(bench, ask.lens, norm, spots, ask.types, layers_of(bench, ask.lens, states, random=True))
-            measured += quantities(replace(ask.lens, wrong=False), floor, type, spots, ask.types, columns, control="random-state")
-        if variant is None and ask.lens.single:
-            alone = [s if type in s.single else replace(s, right={}) for s in spots]
-            measured += quantities(ask.lens, table, type, alone, ask.types, {**columns, "variant": "single-token"}, single=True)
-        if variant is None and ask.lens.affine:
-            measured += affine(ask, bench, table, type, spots, states, columns)
+        if variant is None:
+            measured += beside(ask, bench, table, type, clozes, spots, states, columns)
+            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], ask.lens.intervals)
         if ask.lens.wrong:
             readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})
-        if variant is None:
-            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
     return readings, outcomes
+
+
+def beside(
+    ask: Decode, bench: Bench, table: Table, type: str, clozes: Sequence[Cloze], spots: Sequence[Spot], states: States, columns: dict
+) -> list[Measured]:
+    """What stands beside the headline: a floor, single-token items alone, and two other readers."""
+    measured = []
+    if ask.lens.floor:
+        floor = look_up(bench, ask.lens, ask.lens.norms[None], spots, ask.types, layers_of(bench, ask.lens, states, random=True))
+        measured += quantities(replace(ask.lens, wrong=False), floor, type, spots, ask.types, columns, control="random-state")
+    if ask.lens.single:
+        alone = [s if type in s.single else replace(s, right={}) for s in spots]
+        measured += quantities(ask.lens, table, type, alone, ask.types, {**columns, "variant": "single-token"}, single=True)
+    if ask.lens.affine:
+        measured += by_affine(ask, bench, table, type, spots, states, columns)
+    if ask.lens.word_states:
+        measured += by_word_states(ask, bench, table, type, clozes, spots, states, columns)
+    return measured
 
 
 def layers_of(bench: Bench, lens: Lens, states: States, random: bool = False) -> Iterator[tuple[int, Tensor]]:
@@ -215,8 +230,8 @@ def eligible(bench: Bench, types: Sequence[str], own: str, spots: Sequence[Spot]
     return rows
 
 
-def affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[Spot], states: States, columns: dict) -> list[Measured]:
-    """The second reader: states mapped to the last layer first; `disagreement` is how often the two name another best type."""
+def by_affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[Spot], states: States, columns: dict) -> list[Measured]:
+    """The second reader: states mapped to the last layer first."""
     maps = translators(bench, ask.lens.affine, states.layers)
     if maps is None:
         return []
@@ -224,12 +239,32 @@ def affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[S
     table = look_up(bench, replace(ask.lens, normed_end=False), "final", spots, ask.types, mapped)
     columns = {**columns, "variant": "affine"}
     measured = quantities(replace(ask.lens, accuracy=False), table, type, spots, ask.types, columns)
-    for t in ask.types:
-        mask = usable(spots, type, t)[:, None]
-        signs = [np.sign(x.values[t, "right"] - x.values[type, "right"]) for x in (plain, table)]
-        if t != type and mask.any():
-            values = np.where(mask, signs[0] != signs[1], np.nan).astype(float)
-            measured.append(Measured("disagreement", values, {**columns, "group": f"{type}:{t}"}, table.layers))
+    return measured + disagreements(plain, table, type, spots, ask.types, columns)
+
+
+def by_word_states(
+    ask: Decode, bench: Bench, plain: Table, type: str, clozes: Sequence[Cloze], spots: Sequence[Spot], states: States, columns: dict
+) -> list[Measured]:
+    """The reader without an unembedding: `resemblance` of the states to those of the words themselves."""
+    table = Table(plain.layers, resemblances(bench, clozes, ask.types, layers_of(bench, ask.lens, states)))
+    columns = {**columns, "variant": "word-states"}
+    measured = [
+        Measured("resemblance", table.values[t, kind], {**columns, "group": f"{type}:{t}", "control": control}, table.layers)
+        for t in ask.types
+        for kind, control in (("right", None), ("wrong", "wrong-word"))
+    ]
+    return measured + disagreements(plain, table, type, spots, ask.types, columns)
+
+
+def disagreements(one: Table, other: Table, own: str, spots: Sequence[Spot], types: Sequence[str], columns: dict) -> list[Measured]:
+    """`disagreement`: how often two readers differ on whether a type's right word or the prompt's own is ahead."""
+    measured = []
+    for t in types:
+        mask = usable(spots, own, t)[:, None]
+        if t != own and mask.any():
+            first, second = (np.sign(x.values[t, "right"] - x.values[own, "right"]) for x in (one, other))
+            values = np.where(mask, first != second, np.nan).astype(float)
+            measured.append(Measured("disagreement", values, {**columns, "group": f"{own}:{t}"}, one.layers))
     return measured
 
 

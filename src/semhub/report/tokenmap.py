@@ -87,7 +87,7 @@ def said_of(cell: object) -> Said | None:
 
 def shown(word: object) -> str:
     """A token as people read it: no space around it, and a sign for one that is nothing but space."""
-    text = "".join(c if c.isprintable() else " " for c in str(word)).strip()
+    text = "".join(c if c.isprintable() and c != "▁" else " " for c in str(word)).strip()  # ▁: a space, to some tokenizers
     return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…") or "␣"
 
 

@@ -55,7 +55,7 @@ def by_split(concepts: dict[str, Sequence]) -> dict[str, Sequence]:
     data='"3+2" and "three plus two": 846 sums, 277 products',
     positions="last; in sound also mean over content",
     baseline="expressions of the same and of other results; in sound also those that end in the same number, and random ones",
-    measure="paper: cosine by kind of pair, difference; sound: adjusted_cosine, p_at_1, p_value",
+    measure="paper: cosine by kind of pair, difference; sound: adjusted_cosine, p_at_1, p_value; mrr, csls_at_1, mutual_knn, cka",
     against="closeness that is gone against expressions with the same last number",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -74,6 +74,7 @@ def similarity(protocol: str, given: Given) -> Compare:
         (Place("last"), Place("mean", at="mean")),
         ("raw", "centred"),
         ("adjusted_cosine", "p_at_1", "p_value"),
+        ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka"),
         matched=matched,
     )
 
@@ -99,7 +100,7 @@ def lens(protocol: str, given: Given) -> Decode:
     if protocol == "paper":
         return Decode(TYPES, sets, Lens({None: "none"}, first_layer=1, normed_end=True, intervals=False))
     norms = {None: "final", "no-norm": "none"}
-    return Decode(TYPES, by_split(sets), Lens(norms, wrong=True, floor=True, single=True, anchor=True, accuracy=True))
+    return Decode(TYPES, by_split(sets), Lens(norms, wrong=True, floor=True, single=True, anchor=True, accuracy=True, word_states=True))
 
 
 def question(given: Given, concept: Concept) -> Cloze:

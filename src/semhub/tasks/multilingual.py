@@ -16,8 +16,9 @@ from semhub.tasks import LANGUAGES, Given, dominant_first, task
 from semhub.tasks.judges import judges
 from semhub.types import Concept, Prompt
 
-SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 48, 20
+SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
+BESIDE = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
 NEUTRAL = {"en": ("Monday", "Tuesday"), "es": ("Lunes", "Martes"), "zh": ("星期一", "星期二"), "de": ("Montag", "Dienstag")}
@@ -39,7 +40,7 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     data="pairs of translations: the world's scenes, or your own (--pairs)",
     positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
     baseline="other items of the second type; in sound also the roles swapped, and another meaning with the same last word",
-    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers)",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, csls_at_1, mutual_knn, cka",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -58,10 +59,10 @@ def similarity(protocol: str, given: Given) -> Compare:
         concepts = source(given, 0, len(given.pairs.concepts))
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
-        return Compare(types_of(given), {None: concepts}, places, ("raw", "centred"), measures, tuple(named), cluster=cluster)
+        return Compare(types_of(given), {None: concepts}, places, ("raw", "centred"), measures, BESIDE, tuple(named), cluster=cluster)
     never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
     sets = {"test": source(given, SENTENCES), "test-never-bridged": never}
-    return Compare(types_of(given), sets, places, ("raw", "centred"), measures, contrasts, cluster="source", strata=("template",))
+    return Compare(types_of(given), sets, places, ("raw", "centred"), measures, BESIDE, contrasts, cluster="source", strata=("template",))
 
 
 def types_of(given: Given) -> tuple[str, ...]:
@@ -102,7 +103,7 @@ def probed(given: Given, type: str, text: str) -> str | None:
     data="questions about facts stated in English only, or your own prompts and words (--items); paper: Chinese text and a dictionary",
     positions="sound: last token of the prompt; paper: the token before each word",
     baseline="wrong words of the same type and frequency; random states of the same length; words of the other languages",
-    measure="logprob, prob, anchor (a language's word minus the prompt's own), lift (right over wrong), accuracy, eligible",
+    measure="logprob, prob, anchor (a language's word minus the prompt's own), lift (right over wrong), accuracy, eligible; resemblance",
     against="the dominant word no likelier than wrong ones, or ahead of the own word by no more than wrong words are",
 )
 def lens(protocol: str, given: Given) -> Decode | DecodeWords:
@@ -115,7 +116,15 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
         lines, glosses = chinese(given)
         how = Lens({None: "none"}, **NORMED_END, special=False)
         return DecodeWords("zh", "en", list(islice(lines, given.many(RELEASE_LINES))), glosses, how)
-    read = {"norms": {None: "final", "no-norm": "none"}, "wrong": True, "floor": True, "single": True, "anchor": True, "accuracy": True}
+    read = {
+        "norms": {None: "final", "no-norm": "none"},
+        "wrong": True,
+        "floor": True,
+        "single": True,
+        "anchor": True,
+        "accuracy": True,
+        "word_states": True,
+    }
     if given.items is not None and given.items.clozes:
         clozes = given.items.clozes[: given.many(len(given.items.clozes))]
         return Decode(answers_of(given, clozes), {None: clozes}, Lens(**read))

@@ -1,0 +1,34 @@
+"""A reader that uses no unembedding: how much a state resembles the states that words themselves have at the same layer.
+
+Rows: `resemblance` (cosine with the state of the right word, read alone, at its last token) and the wrong words beside it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from semhub.methods.bench import Bench
+from semhub.types import Cloze
+
+Table = Mapping[tuple[str, str], np.ndarray]
+
+
+def resemblances(bench: Bench, clozes: Sequence[Cloze], types: Sequence[str], layers: Iterator[tuple[int, Tensor]]) -> Table:
+    """`[item, layer]` by (type, `right` or `wrong`): mean cosine with those words' states; nan where a type has none."""
+    words = list(dict.fromkeys(w for c in clozes for t in types for w in (*c.targets.get(t, ()), *c.wrong.get(t, ()))))
+    place = {word: i for i, word in enumerate(words)}
+    kinds = {(t, kind): [[place[w] for w in chosen(c, kind).get(t, ())] for c in clozes] for t in types for kind in ("right", "wrong")}
+    found: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in kinds}
+    layers = list(layers)
+    states = bench.quiet().states(words, {"last": "last"}, [k for k, _ in layers])["last"]
+    for k, hidden in layers:
+        cosines = normalize(hidden.double(), dim=-1) @ normalize(states.layer(k).double(), dim=-1).T
+        for key, rows in kinds.items():
+            found[key].append(np.array([float(cosines[i, row].mean()) if row else np.nan for i, row in enumerate(rows)]))
+    return {key: np.stack(values, 1) for key, values in found.items()}
+
+
+def chosen(cloze: Cloze, kind: str) -> Mapping[str, tuple[str, ...]]:
+    return cloze.targets if kind == "right" else cloze.wrong
