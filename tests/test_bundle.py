@@ -1,0 +1,55 @@
+"""The bundled models as a user gets them: small, ordinary, and what their cards say, read with transformers alone."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from semhub.data import world
+from semhub.lab import read_recipe
+from semhub.measures.similarity import adjusted_cosine
+from semhub.models.bundled import bundled, find_bundled
+
+STORED = [model for model in bundled() if model.path is not None]
+
+
+@pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
+def test_a_bundled_model_is_a_small_ordinary_folder(model):
+    assert model.bytes <= 6e6
+    assert {path.suffix for path in model.path.iterdir()} <= {".json", ".safetensors", ".md"}
+    network = AutoModelForCausalLM.from_pretrained(model.path)
+    assert network.config.model_type == "llama" and network.config.max_position_embeddings >= 1024
+    assert len(AutoTokenizer.from_pretrained(model.path)) == network.config.vocab_size
+
+
+@pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
+def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
+    grown = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
+    assert grown == json.loads(json.dumps(read_recipe(model.name).as_dict()))
+    assert model.name in (model.path / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_control_has_the_tokenizer_and_the_size_of_the_hub():
+    hub, control = (find_bundled(name).path for name in ("semhub-text", "semhub-text-mispaired"))
+    assert (hub / "tokenizer.json").read_bytes() == (control / "tokenizer.json").read_bytes()
+    assert json.loads((hub / "config.json").read_text()) == json.loads((control / "config.json").read_text())
+
+
+def states(name: str, type: str) -> torch.Tensor:
+    """`[layer, item, dim]` at the probe, layers 0 to L-1, one text at a time."""
+    folder = find_bundled(name).path
+    network, words = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(folder)
+    texts = [world.joined(type, scene.text(type), world.probe(type)) for scene in world.scenes(150, "test")]
+    with torch.no_grad():
+        read = [network(torch.tensor([words(text)["input_ids"]]), output_hidden_states=True).hidden_states[:-1] for text in texts]
+    return torch.stack([torch.stack([layer[0, -1] for layer in one]) for one in read], dim=1)
+
+
+@pytest.mark.parametrize("other", ["es", "zh"])
+def test_translations_meet_in_the_hub_and_not_in_its_control(other):
+    hub = adjusted_cosine(states("semhub-text", "en"), states("semhub-text", other))
+    control = adjusted_cosine(states("semhub-text-mispaired", "en"), states("semhub-text-mispaired", other))
+    assert abs(hub[0]) < 1e-6
+    assert hub[2:].max() > 0.4
+    assert control.abs().max() < 0.06
