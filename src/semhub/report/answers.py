@@ -303,17 +303,17 @@ def used_clause(standing: str, mine: Sequence[Steering]) -> str:
     parts = []
     for way, i in zip(WAYS, (0, 1), strict=True):
         values = {f"{type_name(s.type)} at layer {s.layer:g}": s.change[i] for s in mine if s.change[i]}
-        parts += [f"{way} by {span(values)}"] if values else []
+        parts += [f"by {span(values)} when pushed {way}"] if values else []
     where = f" at layer {mine[0].layer:g}" if len(mine) == 1 else ""
-    numbers = f"sentiment moves {listing(parts)}{where}"
+    numbers = f"sentiment moves in the direction wanted {listing(parts)}{where}"
     failing = listing(dict.fromkeys(control_name(c) for s in mine for c in used.failing(s)))
-    beyond = "in both directions" + (", beyond every control measured" if any(s.excess for s in mine) else " (no control push was made)")
+    beyond = ", beyond every control measured" if any(s.excess for s in mine) else " (no control push was made)"
     clauses = {
-        "moves": f"the push works {beyond}: {numbers}",
+        "moves": f"the push works in both directions{beyond}: {numbers}",
         "controls": f"{numbers}, but not clearly by more than under these controls: {failing}",
         "rival": f"{numbers}, but a control model moves as much",
-        "one-way": f"the push works in one direction only: {numbers}",
-        "unclear": f"no change can be told from 0: {numbers}",
+        "one-way": f"the push works in one direction only{beyond}: {numbers}",
+        "unclear": f"no change stands above 0 with its interval: {numbers}",
         "few": f"there are too few prompts to speak of: {numbers}",
         "bare": f"there is no interval, so nothing is claimed: {numbers}",
     }

@@ -46,7 +46,7 @@ def families() -> list[str]:
 
 def subset(texts: Iterable[str]) -> str | None:
     """A data URI of a font with just the Chinese characters of `texts`; None where there are none, or no open font."""
-    wanted = sorted({c for text in texts for c in text if has_han(c)})
+    wanted = sorted(c for c in set().union(*texts) if has_han(c))
     if not wanted or open_font() is None:
         return None
     from fontTools import subset as tools

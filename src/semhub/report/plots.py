@@ -142,7 +142,7 @@ def png(plot: Plot) -> bytes:
     with warnings.catch_warnings(), rc_context(settings()):
         warnings.simplefilter("ignore")
         buffer = io.BytesIO()
-        figure(plot, limits(plot), plot.legend).savefig(buffer, format="png", dpi=170, metadata={"Software": None})
+        figure(plot, limits(plot), plot.legend).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()
 
 

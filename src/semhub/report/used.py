@@ -52,32 +52,38 @@ def steerings(run: Run, task: str = TASK, target: str = TARGET) -> list[Steering
 
 
 def standing(found: Steering, limits: Thresholds = LIMITS) -> str:
-    """The first thing that keeps a push from being said to work in both directions, or `moves`."""
-    sides = [side(e) for e in found.change if e is not None]
-    if not sides:
+    """The first thing that keeps a push from being said to work, or `moves`; `one-way` where only one direction stands."""
+    measured = [e for e in found.change if e is not None]
+    if not measured:
         return "absent"
-    if "bare" in sides:
+    if any(side(e) == "bare" for e in measured):
         return "bare"
-    if any(few(e, limits) for e in found.change):
+    if any(few(e, limits) for e in measured):
         return "few"
-    if set(sides) != {"above"}:
-        return "one-way" if "above" in sides else "unclear"
+    if not working(found):
+        return "unclear"
     if failing(found):
         return "controls"
-    return "rival" if any(matches(rival, found) for rival in found.rivals.values()) else "moves"
+    if any(matches(rival, found) for rival in found.rivals.values()):
+        return "rival"
+    return "moves" if len(working(found)) == len(measured) else "one-way"
+
+
+def working(found: Steering) -> list[int]:
+    """The directions (0 upward, 1 downward) in which the change stands above 0."""
+    return [i for i, e in enumerate(found.change) if side(e) == "above"]
 
 
 def failing(found: Steering) -> list[str]:
-    """The controls that the push does not clearly beat, in one direction or the other."""
-    return [name for name, both in found.excess.items() if any(side(e) != "above" for e in both if e is not None)]
+    """The controls that the push does not clearly beat in a direction in which it works."""
+    return [name for name, both in found.excess.items() if any(both[i] and side(both[i]) != "above" for i in working(found))]
 
 
 def matches(rival: Steering, found: Steering) -> bool:
-    """Whether a control model is moved in both directions too, and not clearly by less."""
-    both = [(own, other) for own, other in zip(found.change, rival.change, strict=True) if own and other]
+    """Whether a control model is moved in the same directions, and not clearly by less."""
+    both = [(found.change[i], rival.change[i]) for i in working(found)]
     moved = all(side(other) == "above" for _, other in both)
-    less = all(apart(own, other) == "above" for own, other in both)
-    return moved and not less
+    return moved and not all(apart(own, other) == "above" for own, other in both)
 
 
 def _with_rivals(run: Run, task: str, target: str, group: str) -> Steering:
