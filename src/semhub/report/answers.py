@@ -308,9 +308,10 @@ def used_clause(standing: str, mine: Sequence[Steering]) -> str:
     numbers = f"sentiment moves in the direction wanted {listing(parts)}{where}"
     failing = listing(dict.fromkeys(control_name(c) for s in mine for c in used.failing(s)))
     beyond = ", beyond every control measured" if any(s.excess for s in mine) else " (no control push was made)"
+    beaten = "none of these clearly beats all its controls" if len(mine) > 1 else "this does not clearly beat all controls"
     clauses = {
         "moves": f"the push works in both directions{beyond}: {numbers}",
-        "controls": f"{numbers}, but not clearly by more than under these controls: {failing}",
+        "controls": f"{numbers}, but {beaten} (not beaten: {failing})",
         "rival": f"{numbers}, but a control model moves as much",
         "one-way": f"the push works in one direction only{beyond}: {numbers}",
         "unclear": f"no change stands above 0 with its interval: {numbers}",
