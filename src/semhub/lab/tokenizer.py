@@ -84,10 +84,14 @@ def _apart(recipe: Recipe, counts: Mapping[str, Words], owners: Mapping[str, str
         segment = Tokenizer(_model(sorted(owners), letters))
         cuts = {(language, word): segment.encode(word).tokens for language, word in asked}
         longer = _longer(cuts, owners, whole) | _distinct(segment, recipe)
-        if not set(longer) - set(owners):
-            used = {piece for cut in cuts.values() for piece in cut}
-            return sorted(piece for piece, owner in owners.items() if piece in used or owner == whole)
-        owners = longer | owners
+        if set(longer) - set(owners):
+            owners = longer | owners
+            continue
+        used = {piece for cut in cuts.values() for piece in cut}
+        kept = {piece: owner for piece, owner in owners.items() if piece in used or owner == whole}
+        if kept == owners:
+            return sorted(kept)
+        owners = kept  # cut once more: among equally short cuts another may win when pieces are gone
     raise RuntimeError("the languages' pieces could not be told apart in 100 rounds")
 
 
@@ -118,10 +122,12 @@ def _distinct(segment: Tokenizer, recipe: Recipe) -> dict[str, str]:
 
 
 def _model(pieces: list[str], letters: list[str]) -> Unigram:
-    """Fewest pieces first, then longer ones before shorter ones; single letters last, bytes for all else."""
+    """Fewest pieces first, then longer ones before shorter ones, then as they come, so that no two cuts tie; single letters
+    last, bytes for all else.
+    """
     table = [(mark, 0.0) for mark in MARKS] + [(f"<0x{byte:02X}>", -30.0) for byte in range(256)]
     singles = [(SPACE, -25.0)] + [(letter, -14.0) for letter in letters]
-    longer = [(piece, -10.0 - 0.1 / len(piece)) for piece in pieces if len(piece) > 1]
+    longer = [(piece, -10.0 - 0.1 / len(piece) - 1e-9 * rank**2) for rank, piece in enumerate(pieces) if len(piece) > 1]
     return Unigram(table + singles + longer, unk_id=0, byte_fallback=True)
 
 
