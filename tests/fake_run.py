@@ -24,6 +24,7 @@ class FakeTask:
     types: tuple = ("en", "zh")
     protocols: tuple = ("sound", "paper")
     against: str = "no place is near"
+    usual: bool = True
 
     def fits(self, types) -> bool:
         return set(self.types) <= set(types)

@@ -55,7 +55,7 @@ def result():
 
 
 def one(result, **wanted):
-    found = rows(result, split="report", group="en>es", **wanted)
+    found = rows(result, split="report", group="en>es", **{"variant": None} | wanted)
     assert len(found) == 1, found
     return found[0]
 
@@ -93,7 +93,7 @@ def test_every_source_is_pushed_at_the_chosen_setting(result):
 
 
 def test_no_key_occurs_twice(result):
-    keys = [(r.measure, r.group, r.position, r.control, r.split, r.layer, r.strength) for r in result.readings]
+    keys = [(r.measure, r.group, r.position, r.variant, r.control, r.split, r.layer, r.strength) for r in result.readings]
     assert len(set(keys)) == len(keys)
 
 
@@ -101,6 +101,39 @@ def test_outputs_that_cannot_be_judged_are_left_out():
     drifting = lambda prompt, push, strength: "drifted" if "p1" in prompt else write(prompt, push, strength)  # noqa: E731
     found = carry_out(ask(prompts=PROMPTS[:10], rehearsal=PROMPTS[10:], judges={"tone": read}), bench(Planted(write=drifting)))
     assert {r.n for r in rows(found, measure="tone", split="report")} == {9}
+
+
+def test_over_all_prompts_an_output_that_cannot_be_judged_has_not_changed():
+    """Intention to treat: layer 0 costs nine outputs in ten their language and moves the tenth far; that is no large effect."""
+    sparing = ("es:p0 es", "es:p10 es")
+
+    def escaping(prompt, push, strength):
+        if push and push[0][0] == 0 and prompt not in sparing:
+            return "drifted"
+        return "2.0" if push and push[0][0] == 0 else write(prompt, push, strength)
+
+    asked = ask(prompts=PROMPTS[:20], rehearsal=PROMPTS[20:], judges={"tone": read}, strengths=(1.0,))
+    found = carry_out(asked, bench(Planted(write=escaping)))
+    at_0 = {v: one(found, measure="tone_change", layer=0, control=None, strength=1.0, variant=v) for v in (None, "all")}
+    base = np.mean([float(write(p, [], 0.0)) for p in sparing])
+    assert (at_0[None].n, at_0["all"].n) == (2, 20)
+    assert at_0[None].value == pytest.approx(2 - base, abs=1e-5)
+    assert at_0["all"].value == pytest.approx(2 * (2 - base) / 20, abs=1e-5)
+    excess = one(found, measure="tone_excess", control="layer-0", layer=1, strength=1.0, variant="all")
+    own = one(found, measure="tone_change", control=None, layer=1, strength=1.0, variant="all")
+    assert excess.n == 20 and excess.value == pytest.approx(own.value - at_0["all"].value, abs=1e-5) and excess.low > 0
+    assert one(found, measure="tone_excess", control="layer-0", layer=1, strength=1.0).value < 0, "on what is left, the selection decides"
+
+
+def test_settings_are_chosen_by_the_change_over_all_prompts():
+    """The stronger push moves those that it spares twice as far, and spares one in four."""
+
+    def sparse(prompt, push, strength):
+        lost = abs(strength) == 1.0 and len(prompt) % 2 == 0
+        return "drifted" if lost or (abs(strength) == 1.0 and prompt[4] in "12345") else write(prompt, push, strength)
+
+    found = carry_out(ask(judges={"tone": read}, controls=(), neutral={}), bench(Planted(write=sparse)))
+    assert found.extras["chosen"]["en>es"] == {"layer": 1, "strength": 0.5}
 
 
 def test_settings_that_break_the_outputs_are_not_chosen():

@@ -69,9 +69,9 @@ class Counting:
         self.texts += texts
         return self.model.stream(texts, *words, **more)
 
-    def generate(self, prompts, **wanted):
-        made = self.model.generate(prompts, **wanted)
-        self.rows += len(made)
+    def generate_all(self, asks, **wanted):
+        made = self.model.generate_all(asks, **wanted)
+        self.rows += sum(map(len, made))
         return made
 
 

@@ -120,7 +120,9 @@ def generate_all(
     progress: Callable[[int], None] | None = None,
 ) -> list[list[Generation]]:
     """What `generate` gives for each ask, all of them as rows of the same batches; no row feels another's edits."""
-    wanted = Wanted(tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ()))
+    wanted = Wanted(
+        tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ())
+    )
     rows = [row for number, ask in enumerate(asks) for row in rows_of(model, number, ask, seeds, max_new_tokens)]
     # by length for little padding, and by tokens so that equal prompts are run together
     order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
@@ -177,7 +179,9 @@ def check_edits(edits: Sequence[Edit], prompts: int) -> None:
 def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
     """The prompts of rows that share lower blocks in one pass each (such rows stand together), then token by token all at once."""
     width, device = max(len(row.encoding) for row in batch), input_device(model.parts.embedding)
-    begun = [prefilled(model, padded(part, width, device), part, wanted) for _, part in grouped(batch, lambda row: depth(wanted.edits[row.ask]))]
+    begun = [
+        prefilled(model, padded(part, width, device), part, wanted) for _, part in grouped(batch, lambda row: depth(wanted.edits[row.ask]))
+    ]
     caches, logits, masks = zip(*begun, strict=True)
     state = Decoding.begun(batch, joined(caches), torch.cat(logits), torch.cat(masks), wanted)
     written = continued(model, state, wanted)
@@ -255,12 +259,12 @@ def forked_at_column(model, prompts: Prompts, column: int, edits: Sequence[Edit]
     """Columns before `column` once per prompt, the others once per row."""
     cache, logits = new_cache(model), None
     if column:
-        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)
+        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)[:, 0]
         logits = logits[prompts.of.to(logits.device)]
         cache.reorder_cache(prompts.of)
     if column < prompts.width:
         with editing(model, edits):
-            logits = forward(model, prompts.ids[prompts.of, column:], prompts.mask[prompts.of], cache)
+            logits = forward(model, prompts.ids[prompts.of, column:], prompts.mask[prompts.of], cache)[:, 0]
     return cache, logits
 
 
@@ -271,7 +275,7 @@ def forked_at_layer(model, prompts: Prompts, layer: int, edits: Sequence[Edit]) 
     states = first_tensor(output)
     shared = with_first_tensor(output, states[prompts.of.to(states.device)])
     with returning(model.parts.blocks[:layer], shared), editing(model, edits):
-        logits = forward(model, prompts.ids[prompts.of], prompts.mask[prompts.of], cache)
+        logits = forward(model, prompts.ids[prompts.of], prompts.mask[prompts.of], cache)[:, 0]
     lower.reorder_cache(prompts.of)
     cache.layers[:layer] = lower.layers[:layer]
     return cache, logits
@@ -324,16 +328,16 @@ def joined(caches: Sequence):
     return with_rows_of(caches)
 
 
-def forward(model, ids: Tensor, mask: Tensor, cache) -> Tensor:
-    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, vocab]` at the last column; the cache grows."""
+def forward(model, ids: Tensor, mask: Tensor, cache, keep: int = 1) -> Tensor:
+    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, keep, vocab]` at the last columns; the cache grows."""
     causal = model.parts.causal
     given = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
     takes = inspect.signature(causal.forward).parameters
     if "position_ids" in takes:
         given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     if "logits_to_keep" in takes:
-        given["logits_to_keep"] = 1
-    return causal(**given).logits[:, -1]
+        given["logits_to_keep"] = keep
+    return causal(**given).logits[:, -keep:]
 
 
 # --- token by token ---
@@ -378,7 +382,7 @@ class Decoding:
         ids = ids.to(self.mask.device)[:, None]
         self.mask = torch.cat([self.mask, torch.ones_like(ids)], dim=1)
         with telling(self.rows), editing(model, self.edits):
-            self.logits = forward(model, ids, self.mask, self.cache)
+            self.logits = forward(model, ids, self.mask, self.cache)[:, 0]
 
 
 def of_output(batch: Sequence[Row], rows: Rows, wanted: Wanted) -> list[Edit]:

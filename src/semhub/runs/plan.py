@@ -172,15 +172,15 @@ def _roles(name: str, controls: bool) -> dict[str, str]:
 
 
 def _choose(asked: tuple[str, ...], model: str, protocol: str, types: tuple[str, ...] | None, pairs) -> dict[str, object]:
-    """Tasks by name or by domain (`multilingual`); with none named, all that fit the model and the data."""
+    """Tasks by name or by domain (`multilingual`); with none named, all usual ones that fit the model and the data."""
     known = _catalogue()
     domains = {name.partition("/")[0] for name in known}
     chosen: dict[str, object] = {}
     for name in asked:
         if name not in known and name not in domains:
             raise UnknownName("task", name, [*known, *domains])
-        chosen |= {each: known[each] for each in known if each == name or each.startswith(name + "/")}
-    chosen = chosen or {name: task for name, task in known.items() if fits(task, model, types, pairs)}
+        chosen |= {each: task for each, task in known.items() if each == name or (each.startswith(name + "/") and task.usual)}
+    chosen = chosen or {name: task for name, task in known.items() if task.usual and fits(task, model, types, pairs)}
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
