@@ -5,7 +5,7 @@ kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); 
 `cka`, and of each type `centrality`, `centrality_p_at_1` and `explained` (its place among the others; group: the type).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -46,9 +46,6 @@ class View:
     sides: dict[str, Side]
     matched: dict[str, tuple[list[int], list[int]]]
     tokens: dict[str, Tokens]
-
-    def pair(self, left: str, right: str) -> tuple[Tokens, Tokens]:
-        return alike.aligned(self.tokens[left], self.tokens[right])
 
     def columns(self, **more) -> dict:
         return {"position": self.place.name, "split": self.split, **more}
@@ -144,7 +141,7 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
     """Every quantity of one view, per item and layer."""
     layers = bench.chosen(ask.first_layer)
     asked = wanted if variant == ask.variants[0] else ask.measures
-    likes = {pair: alike.look_alikes(*view.pair(*pair)) for pair in combinations(view.sides, 2)} if ask.alike else {}
+    likes = {pair: alike.look_alikes(*alike.aligned(*(view.tokens[t] for t in pair))) for pair in combinations(view.sides, 2)} if ask.alike else {}
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
@@ -264,12 +261,19 @@ def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str])
 
 
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
-    """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata (`methods.alike`)."""
+    """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
     rows, layers = [], bench.chosen(ask.first_layer)
     facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
     for left, right in combinations(view.sides, 2):
-        sides = view.pair(left, right)
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
-        p = peak_p(pairs, alike.strata(*sides, facets), PERMUTATIONS, bench.seed, alike.surface(*sides, bench.seed))
+        p = chance(pairs, view.tokens[left], view.tokens[right], facets, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
+
+
+def chance(
+    layers: Iterable[tuple[Tensor, Tensor]], a: Tokens, b: Tokens, facets: Sequence[tuple], seed: int = 0, draws: int = PERMUTATIONS
+) -> float:
+    """`layers`: pairs of states `[item, dim]` -> p of the highest S_l, given the tokens of both sides (`methods.alike`)."""
+    a, b = alike.aligned(a, b)
+    return peak_p(layers, alike.strata(a, b, facets), draws, seed, alike.surface(a, b, seed))
