@@ -323,11 +323,20 @@ def read_places(ask: DecodeWords, bench: Bench, texts: Sequence[str], spots: Map
 # the map of tokens ---------------------------------------------------------------------------------------------------
 
 
-def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, layers: Sequence[int] | None = None) -> list[dict]:
+def token_map(
+    model,
+    texts: Sequence[str],
+    norm: str = "final",
+    top: int = 3,
+    layers: Sequence[int] | None = None,
+    types: Sequence[str | None] | None = None,
+) -> list[dict]:
     """For each text, its tokens and the `top` likeliest words at every layer and position, with probabilities.
 
-    `words[layer][position]` is a list of (word, probability); words are decoded as people write them.
+    `words[layer][position]` is a list of (word, probability), and with `types` (the likeliest type of each token of the
+    vocabulary, None where there is none) of (word, probability, type); words are decoded as people write them.
     """
+    said = lambda id, p: (written(model, id), round(p, 4)) + (() if types is None else (types[id],))  # noqa: E731
     layers = list(layers) if layers is not None else list(range(model.layers + 1))
     encodings = model.encode(list(texts))
     maps = [
@@ -340,9 +349,7 @@ def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, la
         with torch.no_grad():
             values, ids = top_k(states, model.head, top, norm)
         for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):
-            entry["words"].append(
-                [[(written(model, i), round(p, 4)) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)]
-            )
+            entry["words"].append([[said(i, p) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)])
     return maps
 
 
