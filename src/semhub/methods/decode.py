@@ -1,8 +1,9 @@
 """The procedures of `Decode` and `DecodeWords`: which words do the layers speak before a prompt is continued (Eq. 2)?
 
 Blind to which model is read and to what the prompts are about. Rows: `logprob` and `prob` of the first token of a word,
-`anchor` (a type's word minus the prompt's own), `lift` (right over wrong), `accuracy` among candidates, `eligible`;
-`resemblance` by a reader without an unembedding, and `disagreement` between readers.
+`anchor` (a type's word minus the prompt's own), `anchor_excess` (the same beyond wrong words, item by item: frequency taken
+out), `lift` (right over wrong), `accuracy` among candidates, `eligible`; `resemblance` by a reader without an unembedding, and
+`disagreement` between readers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -194,6 +195,8 @@ def quantities(
             add("anchor", of("right") - table.values[own, "right"], keep=headline)
             if lens.wrong:
                 add("anchor", of("wrong") - table.values[own, "wrong"], "wrong-word")
+                beyond = of("right") - of("wrong") - table.values[own, "right"] + table.values[own, "wrong"]
+                add("anchor_excess", beyond, keep=headline)
         if lens.accuracy and control is None:
             add("accuracy", of("hit"))
             add("accuracy", np.where(np.isnan(of("hit")), np.nan, chances(spots, t)[:, None]), "chance")
