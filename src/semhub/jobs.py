@@ -65,20 +65,25 @@ def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
 
 
 def tasks() -> list[dict]:
-    """The catalogue: one entry per task."""
+    """The catalogue: one entry per task, with everything that a task states."""
     from semhub.tasks import catalogue
 
-    return [
-        {
-            "name": name,
-            "question": task.question,
-            "paper": task.paper,
-            "types": list(task.types),
-            "protocols": list(task.protocols),
-            "against": task.against,
-        }
-        for name, task in catalogue().items()
-    ]
+    return [each.facts() for each in catalogue().values()]
+
+
+def task(name: str) -> dict:
+    """What one task states, and what its two protocols do. Raises UnknownName."""
+    from semhub.tasks import find
+
+    return find(name).facts()
+
+
+def load_tasks(files: Iterable[str | Path]) -> None:
+    """Add the tasks of a person's own Python files to the catalogue."""
+    from semhub.tasks import load_file
+
+    for path in files:
+        load_file(path)
 
 
 def models() -> list[dict]:

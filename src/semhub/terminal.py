@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import indent
 
 from rich.console import Console
 from rich.table import Table
@@ -158,6 +159,18 @@ def show_tasks(tasks: list[dict], json_wanted: bool) -> None:
         print_json(tasks)
     else:
         print_table(("task", "types", "question"), [(each["name"], ",".join(each["types"]), each["question"]) for each in tasks])
+
+
+def show_task(task: dict, json_wanted: bool) -> None:
+    """All that one task states, a line a fact."""
+    if json_wanted:
+        print_json(task)
+        return
+    print(task["name"])
+    for name, value in task.items():
+        if name not in ("name", "protocol") and value:
+            print(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")
+    print("\n" + indent(task["protocol"], "  "))
 
 
 def show_models(models: list[dict], json_wanted: bool) -> None:
