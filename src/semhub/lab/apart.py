@@ -21,7 +21,7 @@ from semhub.lab.corpus import documents
 from semhub.lab.recipe import Recipe
 
 COMMON = -1
-SAMPLE = 3000  # documents per language that tell whose a token is
+SAMPLE = 1500  # documents per language that tell whose a token is
 
 
 def owners(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int = 0) -> Tensor:

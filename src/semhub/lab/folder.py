@@ -15,34 +15,38 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from semhub.errors import BadInput
 
 
+AGAIN = "delete {folder} and run the same command again"
+
+
 def recipe_of(folder: Path) -> dict:
     """The recipe that a folder was grown from, as a table. Raises BadInput where the lab did not grow it."""
+    if not (folder / "recipe.json").is_file():
+        raise BadInput(f"{folder} holds no recipe.json: the lab did not grow it.")
+    return read_record(folder / "recipe.json")["recipe"]
+
+
+def read_record(path: Path) -> dict:
+    """The JSON that the lab wrote at `path`. Raises BadInput where it is missing or cut short."""
     try:
-        return _record(folder)["recipe"]
-    except FileNotFoundError:
-        raise BadInput(f"{folder} holds no recipe.json: the lab did not grow it, or has not finished.") from None
-    except (ValueError, KeyError):
-        raise BadInput(f"{folder / 'recipe.json'} cannot be read; it was cut short.") from None
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BadInput(f"{path} is missing or cut short: {AGAIN.format(folder=path.parent)}.") from None
 
 
-def _record(folder: Path) -> dict:
-    return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file. Raises BadInput where it is missing or cut short."""
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError):
+        raise BadInput(f"{path} is missing or cut short: {AGAIN.format(folder=path.parent)}.") from None
 
 
 def whole(folder: Path) -> bool:
-    """Whether a finished model lies there; raises BadInput for one whose weights were cut short."""
+    """Whether a finished model lies there. Raises BadInput for one whose weights were cut short."""
     weights = folder / "model.safetensors"
-    if not weights.is_file():
-        return False
-    _weights(weights, "copy it again, or delete that folder and run the same command again")
-    return True
-
-
-def _weights(path: Path, advice: str) -> dict[str, torch.Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, FileNotFoundError, OSError):
-        raise BadInput(f"{path} is missing or cut short: {advice}.") from None
+    if weights.is_file():
+        read_weights(weights)
+    return weights.is_file()
 
 
 def open_grown(folder: Path):
@@ -64,7 +68,7 @@ class Checkpoint:
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """The way of the model `folder`, finished or not: step 0, every checkpoint, and the end. Raises BadInput where none is kept."""
     work = folder.with_name(folder.name + ".growing")
-    if not (work / "recipe.json").is_file():
+    if not work.is_dir():
         raise BadInput(f"{work} is not there: the checkpoints of {folder} lie in it while and after it is grown.")
     kept = [Checkpoint(_step(path), path / "weights.safetensors") for path in sorted(work.glob("step-*"))]
     end = [Checkpoint(recipe_of(work)["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
@@ -81,11 +85,11 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     from semhub.lab.recipe import Shape
 
     work = folder.with_name(folder.name + ".growing")
-    record, words = _record(work), AutoTokenizer.from_pretrained(work / "tokenizer")
+    record, words = read_record(work / "recipe.json"), AutoTokenizer.from_pretrained(work / "tokenizer")
     set_seed(record["seed"])
     config: LlamaConfig = configuration(Shape(**record["recipe"]["shape"]), words)
     network = LlamaForCausalLM(config)
     if checkpoint.weights is not None:
-        weights = _weights(checkpoint.weights, "delete that folder")
+        weights = read_weights(checkpoint.weights)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
     return network.eval(), words
