@@ -159,7 +159,9 @@ def prepare(
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    parts = tuple(Part(task, each) for each in roles for task in chosen)
+    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, roles[each]))
+    if not any(part.model == name for part in parts):
+        raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
     return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
 
 
@@ -175,7 +177,7 @@ def known_hash(name: str) -> str:
 
 def _named(model: object | None) -> tuple[str, dict[str, object]]:
     if model is None:
-        return next(each.name for each in _bundled() if each.role == "hub"), {}
+        return next((each.name for each in _bundled() if each.role == "hub"), "semhub-text"), {}
     if isinstance(model, str | Path):
         return str(model), {}
     return model.name, {model.name: model}
@@ -184,8 +186,14 @@ def _named(model: object | None) -> tuple[str, dict[str, object]]:
 def _roles(name: str, controls: bool) -> dict[str, str]:
     """The model asked for, then the bundled controls grown beside it."""
     roles = {each.name: each.role for each in _bundled()}
-    beside = [each for each in roles if each.startswith(name + "-") and roles[each].startswith("control")]
+    controls_here = [each for each in _bundled() if each.name.startswith(name + "-") and each.role.startswith("control")]
+    beside = [each.name for each in controls_here if each.role != "control:strangers" or each.path is None]  # one alone is no control
     return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
+
+
+def can_be_asked(task: str, role: str) -> bool:
+    """Strangers, two models whose states are compared, cannot be asked to say or to continue anything."""
+    return role != "control:strangers" or task.endswith("/similarity")
 
 
 def _choose(
