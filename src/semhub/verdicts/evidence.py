@@ -53,7 +53,7 @@ class Evidence:
         """Tables with the columns of `types.Reading` and `types.Outcome` (None: no items were kept), rows in any order."""
         items = pd.DataFrame(columns=list(ITEM_COLUMNS)) if outcomes is None else outcomes.reindex(columns=list(ITEM_COLUMNS))
         items = items.assign(source=items["source"].where(items["source"].notna(), items["item"]))
-        return cls(by_place(readings[list(COLUMNS)]), by_place(items), tuple(subjects), dict(chosen or {}))
+        return cls(with_differences(by_place(readings[list(COLUMNS)])), by_place(items), tuple(subjects), dict(chosen or {}))
 
     def tasks(self, model: str, ending: str) -> list[tuple[str, str]]:
         """(task, measure) of everything measured of a model whose measure ends so."""
@@ -90,5 +90,37 @@ def by_place(frame: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
     return {place: rows.sort_values(names, kind="stable", na_position="first", ignore_index=True) for place, rows in tables.items()}
 
 
+def with_differences(tables: Tables) -> Tables:
+    """The same, and of a run that kept means alone (protocol `paper`) the differences that the claims read: without an interval."""
+    found = {}
+    for (task, model, measure), rows in tables.items():
+        if measure == "logprob" and (task, model, "anchor") not in tables:
+            found[task, model, "anchor"] = against_own(rows)
+        if measure in TARGETS and (task, model, f"{measure}_change") not in tables and rows["strength"].notna().any():
+            found[task, model, f"{measure}_change"] = against_none(rows)
+    return dict(tables) | {place: rows for place, rows in found.items() if len(rows)}
+
+
+def against_own(rows: pd.DataFrame) -> pd.DataFrame:
+    """Log-probabilities of a type's word minus those of the prompt's own (groups `es:en` and `es:es`), layer by layer."""
+    prompt, answer = (rows["group"].astype(str).str.split(":").str[side] for side in (0, -1))
+    same = [c for c in KEY if c not in ("measure", "group")]
+    own = rows[prompt == answer].assign(prompt=prompt)
+    both = rows[prompt != answer].assign(prompt=prompt).merge(own, on=[*same, "prompt"], suffixes=("", "_own"))
+    return bare(both.assign(value=both["value"] - both["value_own"], n=both[["n", "n_own"]].min(axis=1), measure="anchor"))
+
+
+def against_none(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means under a push minus those under none, at the same layer."""
+    same = [c for c in KEY if c not in ("control", "strength")]
+    both = rows[rows["strength"] != 0].merge(rows[rows["strength"] == 0], on=same, suffixes=("", "_none"))
+    return bare(both.assign(value=both["value"] - both["value_none"], measure=both["measure"] + "_change"))
+
+
+def bare(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(low=float("nan"), high=float("nan"))[list(COLUMNS)].reset_index(drop=True)
+
+
+TARGETS = ("sentiment", "correct")  # what a push is meant to move, where a run says no more than means
 NO_READINGS = pd.DataFrame({c: pd.Series(dtype="float64" if c in NUMBERS else object) for c in COLUMNS})
 NO_ITEMS = pd.DataFrame({c: pd.Series(dtype="float64" if c in NUMBERS else object) for c in ITEM_COLUMNS})

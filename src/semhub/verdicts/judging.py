@@ -46,4 +46,4 @@ def settled(found: Verdict) -> Verdict:
     if found.role != MECHANICS or found.verdict != SUPPORTED:
         return found
     reason = "The model has random weights: its values check the machinery and are no finding."
-    return replace(found, verdict=UNDECIDED, objections=(reason, *found.objections), decisive=1)
+    return replace(found, verdict=UNDECIDED, objections=(reason, *found.objections), reasons=("mechanics",))

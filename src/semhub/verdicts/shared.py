@@ -127,12 +127,12 @@ def chance(evidence: Evidence, rows: pd.DataFrame, same: dict, top: Estimate, la
     return interval_p(top, layers)
 
 
-def missing(controls: tuple[Control, ...], limits: Thresholds) -> Iterator[str]:
+def missing(controls: tuple[Control, ...], limits: Thresholds) -> Iterator[tuple[str, str]]:
     names = {c.name for c in controls}
     if limits.needs_twin and TWIN not in names:
-        yield "No untrained twin of this model was run: what a network without training shows is not known."
+        yield TWIN, "No untrained twin of this model was run: what a network without training shows is not known."
     if limits.needs_negatives and not {n for n in names if n not in (TWIN, START) and not n.startswith("model:")}:
-        yield "No harder negatives than unrelated items were measured: shared words or forms could give a part of this."
+        yield "negatives", "No harder negatives than unrelated items were measured: shared words or forms could give a part of this."
 
 
 def remaining(rows: pd.DataFrame, same: dict, top: Estimate, end: Estimate | None, limits: Thresholds) -> Iterator[str]:

@@ -154,13 +154,13 @@ def chance(ways: dict[int, Estimate], items: dict[int, pd.DataFrame]) -> float |
     return None if None in found else max(found)
 
 
-def missing(controls: tuple[Control, ...], layer: float, last: float, limits: Thresholds) -> Iterator[str]:
+def missing(controls: tuple[Control, ...], layer: float, last: float, limits: Thresholds) -> Iterator[tuple[str, str]]:
     names = {c.name for c in controls}
     if not 0 < layer < last:
-        yield f"The push was made at layer {layer:g}, which is no middle layer."
+        yield "middle", f"The push was made at layer {layer:g}, which is no middle layer."
     for wanted in limits.push_controls:
         if not names & set(wanted.split("|")):
-            yield f"The control push “{wanted.replace('|', '” or “')}” was not run."
+            yield wanted.split("|")[0], f"The control push “{wanted.replace('|', '” or “')}” was not run."
 
 
 def remaining(drift: pd.DataFrame, chosen_apart: bool, strength: float, limits: Thresholds) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Verdict:
 
     `p` is corrected over the tests of the model in the run, `p_raw` is not. `layer`, `strength`, `n`: where the effect was read,
     and on how many items. `split`, `position`, `measure` and `source` find its readings and items again. `objections` are what
-    speaks against it or was not looked into, the ones that decided it first; `decisive` says how many those are.
+    speaks against it or was not looked into, the ones that decided it first: those that `reasons` names, one for each.
     """
 
     claim: str
@@ -48,7 +48,7 @@ class Verdict:
     candidates: Mapping[str, Mapping] | None = None
     controls: tuple[Control, ...] = ()
     objections: tuple[str, ...] = ()
-    decisive: int = 0
+    reasons: tuple[str, ...] = ()
     layer: float | None = None
     strength: float | None = None
     measure: str | None = None
@@ -76,14 +76,14 @@ class Case:
     """A verdict that waits for its corrected p-value: what was found, and what was wanted of it.
 
     `smallest`: the smallest effect of interest. `upper`: the highest upper end of all places where the effect might have been
-    (by default that of the effect itself). `missing`: what had to be measured and was not. `remaining`: objections that stand
+    (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence). `remaining`: objections that stand
     whatever the verdict is.
     """
 
     verdict: Verdict
     smallest: float
     upper: float | None = None
-    missing: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
     remaining: tuple[str, ...] = field(default=())
 
 
@@ -97,9 +97,10 @@ def decided(case: Case, p: float | None, tests: int, limits: Thresholds) -> Verd
     reasons = tuple(against(case, p, tests, limits))
     word = UNDECIDED if reasons else SUPPORTED
     if judgeable(found, limits) and upper_end(case) < case.smallest:
-        word = CONTRADICTED
-        reasons = (f"The effect is {told(found.estimate)}: its upper end lies below {case.smallest:g}, the smallest effect of interest.",)
-    return replace(found, verdict=word, p=p, objections=(*reasons, *case.remaining), decisive=len(reasons))
+        word, below = CONTRADICTED, f"its upper end lies below {case.smallest:g}, the smallest effect of interest"
+        reasons = (("below", f"The effect is {told(found.estimate)}: {below}."),)
+    objections = (*(text for _, text in reasons), *case.remaining)
+    return replace(found, verdict=word, p=p, objections=objections, reasons=tuple(name for name, _ in reasons))
 
 
 def judgeable(found: Verdict, limits: Thresholds) -> bool:
@@ -110,24 +111,25 @@ def upper_end(case: Case) -> float:
     return case.verdict.high if case.upper is None else max(case.upper, case.verdict.high)
 
 
-def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequence[str]:
-    """What keeps a case from being supported, the plainest first."""
+def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequence[tuple[str, str]]:
+    """What keeps a case from being supported, the plainest first: a name and a sentence each."""
     found = case.verdict
     if found.estimate is None:
-        return ["It was not measured between the first and the last layer."]
+        return [("unmeasured", "It was not measured between the first and the last layer.")]
     if found.estimate.interval is None:
-        return ["There is no interval, so nothing is claimed."]
+        return [("no-interval", "There is no interval, so nothing is claimed.")]
     reasons = []
     if found.n < limits.enough:
-        reasons.append(f"It rests on {found.n} items; at least {limits.enough} are wanted.")
+        reasons.append(("few", f"It rests on {found.n} items; at least {limits.enough} are wanted."))
     if not found.low >= case.smallest:
-        reasons.append(f"The effect is {told(found.estimate)}; its lower end is below {case.smallest:g}, the smallest effect of interest.")
-    reasons += [f"Control “{c.name}” not passed: {told(c)}." for c in found.failed]
+        below = f"its lower end is below {case.smallest:g}, the smallest effect of interest"
+        reasons.append(("small", f"The effect is {told(found.estimate)}; {below}."))
+    reasons += [(f"control:{c.name}", f"Control “{c.name}” not passed: {told(c)}.") for c in found.failed]
     reasons += case.missing
     if p is None:
-        reasons.append("No p-value could be computed.")
+        reasons.append(("p", "No p-value could be computed."))
     elif p > limits.alpha:
-        reasons.append(f"p = {p:.3f}, corrected over {tests} test{'s' * (tests != 1)}, is above {limits.alpha:g}.")
+        reasons.append(("p", f"p = {p:.3f}, corrected over {tests} test{'s' * (tests != 1)}, is above {limits.alpha:g}."))
     return reasons
 
 
