@@ -121,7 +121,10 @@ COLUMNS = (*KEY, "value", "low", "high", "n")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The value of one item behind a `Reading`: the same columns, and the item's id instead of an interval."""
+    """The value of one item behind a `Reading`: the same columns, and the item's id instead of an interval.
+
+    `source` is what items share that are not independent (None: the item stands for itself).
+    """
 
     task: str
     protocol: str
@@ -138,3 +141,4 @@ class Outcome:
     seed: int | None = None
     value: float = float("nan")
     text: str | None = None
+    source: str | None = None

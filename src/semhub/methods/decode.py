@@ -88,7 +88,7 @@ def of_type(
         measured = quantities(ask.lens, table, type, spots, ask.types, {**columns, "variant": variant})
         if variant is None:
             measured += beside(ask, bench, table, type, clozes, spots, states, columns)
-            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
+            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots], sources=[s.cluster for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], ask.lens.intervals)
         if ask.lens.wrong:
             readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})
