@@ -55,7 +55,7 @@ def show(plan, model) -> dict:
     return {"model": model.name, "tokens": []}
 
 
-def perform(task, model, *, protocol, seed, limit, layers, types, batch_tokens, pairs, items, scorers, progress, memo):
+def perform(task, model, *, protocol, seed, limit, layers, types, batch_tokens, pairs, items, data, scorers, progress, memo):
     memo.setdefault("tasks", []).append(task)
     columns = {"task": task, "protocol": protocol, "model": model.name, "measure": "distance"}
     outcomes = []

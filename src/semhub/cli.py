@@ -49,6 +49,9 @@ def run(
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PATH", help="Real data of a kind, such as code=mbpp.jsonl (a path or a data set id).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
@@ -69,12 +72,13 @@ def run(
 ) -> None:
     """Run experiments on a model and write a report; the same command again goes on where it stopped."""
     from semhub import jobs
-    from semhub.runs.spec import Opening, parse_layers, parse_types
+    from semhub.runs.spec import Opening, parse_data, parse_layers, parse_types
 
     asked = {
         "protocol": protocol,
         "pairs": pairs,
         "items": items,
+        "data": parse_data(data),
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),

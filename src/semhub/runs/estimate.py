@@ -62,7 +62,9 @@ def _given(plan: Plan):
     from semhub.tasks import given
 
     spec = plan.spec
-    return given(scorers=spec.scorers, seed=spec.seed, types=spec.types, limit=spec.limit, pairs=plan.pairs, items=plan.items)
+    return given(
+        scorers=spec.scorers, seed=spec.seed, types=spec.types, limit=spec.limit, pairs=plan.pairs, items=plan.items, data=plan.data
+    )
 
 
 def _total(values: list, join: Callable):

@@ -41,6 +41,7 @@ class Plan:
     roles: Mapping[str, str] = field(default_factory=dict)
     pairs: object | None = None
     items: object | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
     opened: Mapping[str, object] = field(default_factory=dict)
 
     def arguments(self) -> dict:
@@ -55,6 +56,7 @@ class Plan:
             "batch_tokens": spec.batch_tokens,
             "pairs": self.pairs,
             "items": self.items,
+            "data": self.data,
             "scorers": spec.scorers,
         }
 
@@ -75,6 +77,7 @@ class Plan:
         bad = [asdict(row) for row in self.bad_rows()]
         spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
         spec["data"]["skipped_rows"] = bad[:SHOWN]
+        spec["data"]["kinds"] = {name: loaded.record() for name, loaded in self.data.items()}
         spec["types"] = list(self.known_types())
         return spec
 
@@ -84,13 +87,13 @@ class Plan:
         return tuple(self.spec.types or own or _bundled_types(self.spec.models[0]) or ())
 
     def bad_rows(self) -> list:
-        return [row for given in (self.pairs, self.items) for row in getattr(given, "skipped", ())]
+        return [row for given in (self.pairs, self.items, *self.data.values()) for row in getattr(given, "skipped", ())]
 
     def notes(self) -> list[str]:
         """What a person should know about their data before they believe the figures."""
         bad = self.bad_rows()
         left_out = [f"Bad rows left out: {len(bad)}; the first: {bad[0]}."] if bad else []
-        return left_out + list(getattr(self.pairs, "notices", ()))
+        return left_out + [notice for given in (self.pairs, *self.data.values()) for notice in getattr(given, "notices", ())]
 
 
 def prepare(
@@ -100,6 +103,7 @@ def prepare(
     protocol: str = "sound",
     pairs: str | Path | None = None,
     items: str | Path | None = None,
+    data: Mapping[str, str | Path] | None = None,
     seed: int = 0,
     limit: int | None = None,
     layers: tuple[int, ...] | None = None,
@@ -112,7 +116,7 @@ def prepare(
 ) -> Plan:
     """Check what was asked and lay out the run; no task named means every task that fits.
 
-    `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub.
+    `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     _known("protocol", protocol, PROTOCOLS)
@@ -121,6 +125,7 @@ def prepare(
     _at_least("batch-tokens", batch_tokens, 1)
     name, opened = _named(model)
     own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
+    own_data = _read_data(data or {}, skip_bad)
     chosen = _choose(tuple(tasks), name, protocol, types, own_pairs)
     roles = _roles(name, controls)
     spec = Spec(
@@ -134,16 +139,18 @@ def prepare(
         scorers=scorers,
         data=WORLD if own_pairs is None else own_pairs.hash,
         own_items=None if own_items is None else own_items.hash,
+        own_data={name: loaded.hash for name, loaded in own_data.items()} or None,
         weights={each: opened[each].weights_hash if each in opened else known_hash(each) for each in roles},
         versions=versions(),
         pairs=None if pairs is None else str(pairs),
         items=None if items is None else str(items),
+        sources={name: str(path) for name, path in (data or {}).items()} or None,
         skip_bad=skip_bad,
         batch_tokens=batch_tokens,
         opening=opening,
     )
     parts = tuple(Part(task, each) for each in roles for task in chosen)
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, opened)
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened)
 
 
 def known_hash(name: str) -> str:
@@ -211,6 +218,14 @@ def _read_items(path, skip_bad):
     from semhub.data.items import read_items
 
     return read_items(path, skip_bad=skip_bad)
+
+
+def _read_data(asked: Mapping, skip_bad: bool) -> dict[str, object]:
+    if not asked:
+        return {}
+    from semhub.data.sources import read_source
+
+    return {name: read_source(name, path, skip_bad) for name, path in asked.items()}
 
 
 def _catalogue() -> dict:

@@ -27,7 +27,7 @@ class Given:
     """What a run gives to a declaration: where items come from, and how many.
 
     `world`: the module `semhub.data.world` or a stand-in. `pairs`, `items`: the user's own, or None. `types`: those asked
-    for, or None for all. `scorers()`: judges of generated text, built on first use.
+    for, or None for all. `data`: real data by kind (`--data code=...`). `scorers()`: judges of generated text, built on first use.
     """
 
     world: Any
@@ -36,6 +36,7 @@ class Given:
     types: tuple[str, ...] | None = None
     pairs: Any = None
     items: Any = None
+    data: Mapping[str, Any] = field(default_factory=dict)
     scorers: Callable[[], Any] = field(default=lambda: None, repr=False)
 
     def many(self, usual: int) -> int:
@@ -174,6 +175,7 @@ def perform(
     batch_tokens: int = 8192,
     pairs: Any = None,
     items: Any = None,
+    data: Mapping[str, Any] | None = None,
     scorers: Any = "package",
     progress: Callable[[int, int], None] | None = None,
     memo: MutableMapping | None = None,
@@ -188,7 +190,8 @@ def perform(
     from semhub.methods.bench import Bench
 
     asked = find(name)
-    declaration = asked(protocol, given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, pairs=pairs, items=items))
+    own = {"pairs": pairs, "items": items, "data": data or {}}
+    declaration = asked(protocol, given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, **own))
     told = progress or (lambda done, total: None)
     bench = Bench(model, name, protocol, seed, layers, batch_tokens, {} if memo is None else memo, told)
     return carry_out(declaration, bench)
