@@ -70,7 +70,7 @@ def compare(ask: Compare, bench: Bench) -> Result:
             ]
             clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
             readings += bench.readings(measured, clusters, ask.intervals) + of_whole_sets(ask, bench, view, wanted)
-            outcomes += items_behind(bench, measured, view) if place is ask.places[0] else []
+            outcomes += items_behind(bench, measured, view, clusters) if place is ask.places[0] else []
     if not readings:
         raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
     return Result(tuple(readings), tuple(outcomes))
@@ -78,18 +78,19 @@ def compare(ask: Compare, bench: Bench) -> Result:
 
 def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept]) -> View | None:
     """Read the items and hard negatives of one split; None where fewer than two types have this position."""
-    types = [t for t in ask.types if concepts and all(shown(place, t, c) is not None for c in concepts)]
+    types = [t for t in ask.types if bench.reads(t) and concepts and all(shown(place, t, c) is not None for c in concepts)]
     if len(types) < 2:
         return None
     if len(concepts) < 2:
         raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
     sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
     matched = {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()}
-    return View(split, place, concepts, sides, matched, {t: tokens(ask, bench, place, t, concepts) for t in types})
+    known = types if ask.alike or "p_value" in ask.measures else ()
+    return View(split, place, concepts, sides, matched, {t: tokens(ask, bench, place, t, concepts) for t in known})
 
 
 def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
-    return alike.tokens_of([e.ids for e in bench.model.encode([shown(place, type, c) for c in concepts], ask.special)])
+    return alike.tokens_of([e.ids for e in bench.of(type).model.encode([shown(place, type, c) for c in concepts], ask.special)])
 
 
 def shown(place: Place, type: str, concept: Concept) -> str | None:
@@ -108,6 +109,7 @@ def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept
 
 def read(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> States:
     """States at `place`; positions that show the same text are read in the same pass and remembered."""
+    bench = bench.of(type)
     read_ahead(ask, bench, type, concepts)
     at = {p.name: p.at for p in ask.places if p.show is place.show}
     layers = bench.chosen(ask.first_layer)
@@ -141,7 +143,7 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
     """Every quantity of one view, per item and layer."""
     layers = bench.chosen(ask.first_layer)
     asked = wanted if variant == ask.variants[0] else ask.measures
-    likes = {pair: alike.look_alikes(*alike.aligned(*(view.tokens[t] for t in pair))) for pair in combinations(view.sides, 2)} if ask.alike else {}
+    likes = look_alikes(view) if ask.alike else {}
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
@@ -156,6 +158,10 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
         Measured(m, values, view.columns(variant=variant, group=group, control=control), layers, headline and control is None)
         for (m, group, control), values in table.items()
     ]
+
+
+def look_alikes(view: View) -> dict[tuple[str, str], tuple[list[int], list[int]]]:
+    return {pair: alike.look_alikes(*alike.aligned(*(view.tokens[t] for t in pair))) for pair in combinations(view.sides, 2)}
 
 
 def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tuple[Tensor, dict[str, tuple[list[int], Tensor]]]:
@@ -239,13 +245,13 @@ def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Ite
         yield ("difference", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy() * (n - 1) / n
 
 
-def items_behind(bench: Bench, measured: Sequence[Measured], view: View) -> list:
+def items_behind(bench: Bench, measured: Sequence[Measured], view: View, clusters: Sequence[str] | None) -> list:
     """The items of the headline rows, at the first and last layer and at the peak: enough to see who makes the curve."""
     rows = []
     for m in measured:
         if m.keep and m.measure in ("adjusted_cosine", "difference"):
             peak = m.layers[int(m.table().mean(0).argmax())]
-            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]})
+            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]}, clusters)
     return rows
 
 
