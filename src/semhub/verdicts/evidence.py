@@ -21,15 +21,23 @@ Tables = Mapping[tuple[str, str, str], pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model of the run: its name in the tables, its role (`hub`, `control:...`, `mechanics` or none), its number of blocks."""
+    """A model of the run: its name in the tables, its role (`hub`, `control:...`, `mechanics` or none), and what else is recorded.
+
+    `facts["layers"]` is its number of blocks.
+    """
 
     name: str
     role: str = ""
-    layers: int | None = None
+    facts: Mapping = field(default_factory=dict)
 
     @property
     def control(self) -> bool:
         return self.role.startswith(CONTROL)
+
+    @property
+    def mechanics(self) -> bool:
+        """Whether nothing that this model shows may be called a finding."""
+        return self.role in (MECHANICS, UNTRAINED)
 
     @property
     def kind(self) -> str:
@@ -76,8 +84,8 @@ class Evidence:
 
     def last_layer(self, model: Subject, task: str, measure: str) -> float:
         """L: as recorded, else the highest layer at which this was read of the model."""
-        if isinstance(model.layers, int):
-            return float(model.layers)
+        if isinstance(model.facts.get("layers"), int):
+            return float(model.facts["layers"])
         found = self.rows(task, model.name, measure)["layer"].max()
         return float(found) if found == found else 0.0
 
