@@ -9,6 +9,7 @@ from pathlib import Path
 
 from semhub.errors import BadInput
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
+from semhub.runs.crew import fitting
 from semhub.runs.engine import silent
 from semhub.runs.spec import AS_IT_COMES
 
@@ -19,18 +20,20 @@ def run(
     *,
     out: str | Path | None = None,
     watch: Callable = silent,
+    workers: int | None = 1,
     thresholds: str | Path | None = None,
     **asked,
 ) -> Run:
     """Run tasks (all that fit, if none is named) on a model (the bundled hub, if none is given), judge and write the report.
 
     `asked`: the keywords of `runs.prepare` (`protocol`, `pairs`, `items`, `seed`, `limit`, `layers`, `types`, `controls`, ...).
-    `out`: the run folder; by default one that the same question finds again. `thresholds`: a TOML file of numbers that decide
-    verdicts. Raises UserError, naming what to mend.
+    `out`: the run folder; by default one that the same question finds again. `workers`: processes that share the work, None
+    for as many as suit it; more than one only from a program whose main module can be imported (multiprocessing's rule).
+    `thresholds`: a TOML file of the numbers that decide verdicts. Raises UserError, naming what to mend.
     """
     _limits(thresholds)  # a mistake there is told before the work, not after it
     plan = _plan(tasks, model, asked)
-    done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch)
+    done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
     return replace(done, report=report(done.folder, thresholds))
 
 
@@ -79,20 +82,25 @@ def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
 
 
 def tasks() -> list[dict]:
-    """The catalogue: one entry per task."""
+    """The catalogue: one entry per task, with everything that a task states."""
     from semhub.tasks import catalogue
 
-    return [
-        {
-            "name": name,
-            "question": task.question,
-            "paper": task.paper,
-            "types": list(task.types),
-            "protocols": list(task.protocols),
-            "against": task.against,
-        }
-        for name, task in catalogue().items()
-    ]
+    return [each.facts() for each in catalogue().values()]
+
+
+def task(name: str) -> dict:
+    """What one task states, and what its two protocols do. Raises UnknownName."""
+    from semhub.tasks import find
+
+    return find(name).facts()
+
+
+def load_tasks(files: Iterable[str | Path]) -> None:
+    """Add the tasks of a person's own Python files to the catalogue."""
+    from semhub.tasks import load_file
+
+    for path in files:
+        load_file(path)
 
 
 def models() -> list[dict]:

@@ -95,6 +95,16 @@ class Bench:
         """L, the number of blocks."""
         return self.model.layers
 
+    def reads(self, type: str) -> bool:
+        """Whether the model knows this data type; one model is asked everything, of several strangers each its own."""
+        return type in getattr(self.model, "speakers", (type,))
+
+    def of(self, type: str) -> "Bench":
+        """The bench that reads this type: itself, or where the model is several strangers, one with the stranger who knows it."""
+        if not hasattr(self.model, "speakers"):
+            return self
+        return replace(self, model=self.model.speaker(type), memo=self.memo.setdefault(("stranger", type), {}))
+
     def chosen(self, first: int = 0) -> tuple[int, ...]:
         """The layers to report from `first` on. Raises BadInput if the model has none of those asked for."""
         known = range(first, self.depth + 1)
