@@ -64,12 +64,10 @@ BECAUSE = {
     "mechanics": "the model has random weights",
 }
 NEEDED = {
-    "upward": "the push upward works for sure",
-    "downward": "the push downward works for sure",
-    "layer-0": "it goes beyond the same at layer 0, where nothing has been computed yet",
     "last-layer": "the last layers turn to the own word",
     "right-over-wrong": "the right word is spoken, and not any word",
 }
+FIRST, SIZES = ("unmeasured", "no-interval", "few", "mechanics"), ("small", "p")  # reasons that leave no other, and those that come last
 MEANS = {
     "shared": "S, the mean cosine of matching pairs minus that of unrelated ones",
     "anchored": "log-probability of the {anchor} word minus that of the own word",
@@ -157,27 +155,43 @@ def capital(text: str) -> str:
 
 
 def because(v: Verdict) -> str:
-    """Why a verdict is undecided: the reasons that decided it, a control by what it would have shown."""
+    """Why a verdict is undecided, the plainest reason first: by the names of what decided it."""
+    first = next((BECAUSE[name] for name in v.reasons if name in FIRST), None)
+    if first:
+        return first
     failed = [name.removeprefix("control:") for name in v.reasons if name.startswith("control:")]
-    plain = [BECAUSE.get(name, f"the control “{control_name(name)}” was not run") for name in v.reasons if not name.startswith("control:")]
-    special = [
-        f"it is not shown that {NEEDED[name]}" for name in failed if name in NEEDED and not (v.claim == "used" and name == "layer-0")
+    missing = [
+        BECAUSE.get(name) or f"the control “{control_name(name)}” was not run"
+        for name in v.reasons
+        if name not in (*SIZES, *marked(failed))
     ]
-    beaten = [control_name(name) for name in failed if name not in NEEDED or (v.claim == "used" and name == "layer-0")]
-    told = [*plain[:2], *special[:2], *([f"it is not clearly beyond {listing(beaten)}"] if beaten else [])]
-    return listing(told) or "a control was not passed"
+    ways = directions(v, failed)
+    not_shown = [f"it is not shown that {NEEDED[name]}" for name in failed if name in NEEDED]
+    others = [control_name(name) for name in failed if name not in NEEDED and name not in ("upward", "downward")]
+    parts = [*missing, *ways, *not_shown, *([f"it is not clearly beyond {listing(others)}"] if others else [])]
+    return listing(parts) or listing(BECAUSE[name] for name in v.reasons if name in SIZES)
+
+
+def marked(failed: Iterable[str]) -> list[str]:
+    return [f"control:{name}" for name in failed]
+
+
+def directions(v: Verdict, failed: Sequence[str]) -> list[str]:
+    """Of a push: in which directions it works, where it does not in all that were tried."""
+    tried = [c.name for c in v.controls if c.name in ("upward", "downward")]
+    works = [name for name in tried if name not in failed]
+    if len(works) == len(tried):
+        return []
+    return [f"the push surely works {works[0]} only" if works else "the push surely works in no direction"]
 
 
 def who(mine: Sequence[Verdict], every: Sequence[Verdict]) -> str:
-    """`for all 6 pairs of languages`, or their names."""
-    names = [group_name(v) for v in mine]
-    if len(mine) == len(every) > 2:
-        return (
-            f"for all {count(len(mine), 'pair')} of {kinds(v.group for v in mine)}"
-            if mine[0].claim != "anchored"
-            else f"for all {listing(names)}"
-        )
-    return f"for {listing(names)}"
+    """`for all 6 pairs of languages`, or their names where they are few."""
+    names = list(dict.fromkeys(group_name(v) for v in mine))
+    if mine[0].claim == "anchored" or len(mine) < 4:
+        return f"for {listing(names)}"
+    many = "all" if len(mine) == len(every) else f"{len(mine)} of {len(every)}"
+    return f"for {many} pairs" + (" of languages" if kinds(v.group for v in every) == "languages" else "")
 
 
 def group_name(v: Verdict) -> str:

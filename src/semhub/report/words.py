@@ -26,6 +26,7 @@ MEASURES = {
     "logprob": "log-probability of the word",
     "prob": "probability of the word",
     "anchor": "log-probability: other type's word minus own word",
+    "anchor_excess": "the same beyond wrong words",
     "lift": "right words over wrong words (ratio of probabilities)",
     "accuracy": "share of items whose right word beats the wrong ones",
     "eligible": "share of items that could be used",

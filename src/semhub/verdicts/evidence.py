@@ -13,6 +13,7 @@ from semhub.verdicts.slices import where
 
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
+FIRST = "multilingual/"
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
 ITEM_COLUMNS = (*KEY, "item", "value", "text", "source")
 
@@ -63,9 +64,13 @@ class Evidence:
         items = items.assign(source=items["source"].where(items["source"].notna(), items["item"]))
         return cls(with_differences(by_place(readings[list(COLUMNS)])), by_place(items), tuple(subjects), dict(chosen or {}))
 
-    def tasks(self, model: str, ending: str) -> list[tuple[str, str]]:
-        """(task, measure) of everything measured of a model whose measure ends so."""
-        return sorted((task, measure) for task, name, measure in self.readings if name == model and measure.endswith(ending))
+    def tasks(self, model: str, measure: str) -> list[str]:
+        """The tasks that measured this of a model; languages first, then by name."""
+        return sorted((t for t, name, m in self.readings if (name, m) == (model, measure)), key=lambda t: (not t.startswith(FIRST), t))
+
+    def measures(self, model: str, ending: str) -> list[str]:
+        """What was measured of a model under names that end so."""
+        return sorted({m for _, name, m in self.readings if name == model and m.endswith(ending)})
 
     def rows(self, task: str, model: str, measure: str, **columns: object) -> pd.DataFrame:
         """The readings of one measure whose columns hold these values; None matches null."""

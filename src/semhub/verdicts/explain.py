@@ -35,8 +35,8 @@ CORRECTION = """\
 They are corrected by Holm's method over all tests of one model in the run, over all claims and tasks. The tests of a control model are no
 questions of the run and weigh on that model's verdicts alone. A p-value of permuted meanings cannot be smaller than one over the number of
 permutations plus one; with many tests in a run it then stays above `alpha` after correction, and the claim is undecided. Without a
-p-value among the readings, signs of items are flipped, whole sources together (largest studentised mean over layers and candidates); without items, the
-interval is taken for that of a normal curve and its p-value multiplied by the number of layers.
+p-value among the readings, signs of items are flipped, whole sources together (largest studentised mean over layers and candidates);
+without items, the interval is taken for that of a normal curve and its p-value multiplied by the number of layers.
 """
 
 ENDING = """\
