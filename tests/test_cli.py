@@ -108,7 +108,8 @@ def test_nothing_is_said_on_stdout_but_the_result(world, capsys):
     semhub("run")
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 2
-    assert shown.err.splitlines()[0] == "[1/4] space/near on hub: 3 readings, 0 s"
+    assert shown.err.splitlines()[0] == "Tasks left out: sky/far (needs image; the types of hub are en, zh)."
+    assert shown.err.splitlines()[1] == "[1/4] space/near on hub: 3 readings, 0 s"
 
 
 def test_an_unknown_task_gets_the_nearest_name(world, capsys):

@@ -11,6 +11,8 @@ from pathlib import Path
 from semhub.errors import BadRecipe, UnknownName
 
 RECIPES = Path(__file__).parent / "recipes"
+SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
+OTHER_TYPES = ("code", "formula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Training:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
-    documents, `other_subjects` of the others'.
+    documents, `other_subjects` of the others'. `others` takes windows from all languages alike.
     """
 
     name: str
@@ -69,9 +71,15 @@ class Recipe:
     bridges: Bridges = Bridges()
     shape: Shape = Shape()
     training: Training = Training()
+    others: Mapping[str, float] = field(default_factory=dict)  # shares of all windows: `code`, `formula`, `en=code`, `en=formula`
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        """Everything; a recipe without other types is written as if there were none, so that what it grew stays its own."""
+        return {name: value for name, value in asdict(self).items() if name != "others" or value}
+
+    def other_streams(self) -> tuple[str, ...]:
+        """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
+        return tuple(prefix + type for prefix in ("", f"{self.languages[0]}=") for type in OTHER_TYPES)
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:
@@ -111,6 +119,12 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
+        if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
+            raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
+    if unknown := sorted(set(recipe.others) - set(recipe.other_streams())):
+        raise BadRecipe(f"{where}: others has the unknown stream {unknown[0]!r}; known: {', '.join(recipe.other_streams())}.")
+    if not 0 <= sum(recipe.others.values()) < 1 or min(recipe.others.values(), default=0) < 0:
+        raise BadRecipe(f"{where}: the shares of others must be 0 or more and leave room for the languages.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
         raise BadRecipe(f"{where}: bridges leave no room for other documents.")
     if recipe.bridges.partner not in ("true", "random"):
