@@ -34,6 +34,7 @@ RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code 
 TaskFiles = Annotated[
     list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Python file with tasks of your own (docs/tasks.md shows one).")
 ]
+Limits = Annotated[Path | None, typer.Option("--thresholds", help="TOML file of the numbers that decide verdicts (docs/verdicts.md).")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
 
 
@@ -65,6 +66,10 @@ def run(
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
+    ] = None,
+    thresholds: Limits = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
     revision: Revision = None,
     dtype: Dtype = None,
@@ -98,7 +103,7 @@ def run(
         terminal.show_estimate(jobs.dry_run(tasks or (), model, out=out, **asked), json)
         return
     with terminal.watching() as watch:
-        done = jobs.run(tasks or (), model, out=out, watch=watch, **asked)
+        done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, thresholds=thresholds, **asked)
     terminal.show_run(done, json)
 
 
@@ -142,11 +147,23 @@ def check(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]) -> None:
-    """Write the report of a run folder again."""
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")], thresholds: Limits = None) -> None:
+    """Judge a run folder and write its report again."""
     from semhub import jobs
 
-    print(jobs.report(folder))
+    print(jobs.report(folder, thresholds))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders; the others are held against the first.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.csv.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold runs against each other: verdicts side by side, differences of effects with intervals."""
+    from semhub import jobs
+
+    terminal.show_comparison(jobs.compare(runs, out).as_dict(), out, json)
 
 
 @app.command()

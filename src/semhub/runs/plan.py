@@ -34,7 +34,8 @@ class Plan:
     """A spec, its parts in the order in which they are done and gathered, and the user's own data in memory.
 
     `opened`: models that the caller holds already, by name; `roles`: `hub`, `control:...` or nothing, by name.
-    `left_out`: tasks that nobody named and that do not fit, with the reason.
+    `left_out`: tasks that nobody named and that do not fit, with the reason; `asked`: the words of `prepare` that give this
+    plan again, in another process.
     """
 
     spec: Spec
@@ -46,6 +47,7 @@ class Plan:
     data: Mapping[str, object] = field(default_factory=dict)
     opened: Mapping[str, object] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
 
     def arguments(self) -> dict:
         """What every part passes to `tasks.perform` beside its task and model."""
@@ -125,6 +127,7 @@ def prepare(
     `task_files`: Python files that bring tasks of their own.
     Raises UnknownName, BadInput, ModelNotFound.
     """
+    asked = dict(locals())
     _known("protocol", protocol, PROTOCOLS)
     _known("scorers", scorers, SCORERS)
     _at_least("limit", limit, 1)
@@ -156,8 +159,10 @@ def prepare(
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    parts = tuple(Part(task, each) for each in roles for task in chosen)
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out)
+    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, roles[each]))
+    if not any(part.model == name for part in parts):
+        raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
 
 
 def known_hash(name: str) -> str:
@@ -172,7 +177,7 @@ def known_hash(name: str) -> str:
 
 def _named(model: object | None) -> tuple[str, dict[str, object]]:
     if model is None:
-        return next(each.name for each in _bundled() if each.role == "hub"), {}
+        return next((each.name for each in _bundled() if each.role == "hub"), "semhub-text"), {}
     if isinstance(model, str | Path):
         return str(model), {}
     return model.name, {model.name: model}
@@ -181,8 +186,14 @@ def _named(model: object | None) -> tuple[str, dict[str, object]]:
 def _roles(name: str, controls: bool) -> dict[str, str]:
     """The model asked for, then the bundled controls grown beside it."""
     roles = {each.name: each.role for each in _bundled()}
-    beside = [each for each in roles if each.startswith(name + "-") and roles[each].startswith("control")]
+    controls_here = [each for each in _bundled() if each.name.startswith(name + "-") and each.role.startswith("control")]
+    beside = [each.name for each in controls_here if each.role != "control:strangers" or each.path is None]  # one alone is no control
     return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
+
+
+def can_be_asked(task: str, role: str) -> bool:
+    """Strangers, two models whose states are compared, cannot be asked to say or to continue anything."""
+    return role != "control:strangers" or task.endswith("/similarity")
 
 
 def _choose(

@@ -42,7 +42,7 @@ def sentence(type: str, meaning, seed: int = 0) -> str:
 
 
 def probe(type: str) -> str:
-    """"This represents" in the language's own words."""
+    """ "This represents" in the language's own words."""
     return renderer(type).PROBE
 
 
@@ -56,9 +56,7 @@ def joined(type: str, *texts: str) -> str:
     return ("" if type == "zh" else " ").join(text for text in texts if text)
 
 
-def scenes(
-    n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0
-) -> list[Concept]:
+def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0) -> list[Concept]:
     """`n` different scenes of the split, each with its negatives `swapped` and `same-last-word`.
 
     `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
