@@ -32,7 +32,12 @@ BATCH_OF_DOCUMENTS = 512
 
 
 def train(
-    recipe: str | Path | Recipe, out: Path | None = None, *, seed: int = 0, compile: bool = False, device: str | None = None,
+    recipe: str | Path | Recipe,
+    out: Path | None = None,
+    *,
+    seed: int = 0,
+    compile: bool = False,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Grow the model of a recipe into `out` and return that folder.

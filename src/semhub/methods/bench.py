@@ -197,16 +197,22 @@ class Bench:
         value, low, high, n = found
         return self.reading(m.measure, value, low=low, high=high, n=n, **_at(m, j))
 
-    def outcomes(self, measured: Iterable[Measured], items: Sequence[str], layers: Iterable[int | None] | None = None) -> list[Outcome]:
+    def outcomes(
+        self,
+        measured: Iterable[Measured],
+        items: Sequence[str],
+        layers: Iterable[int | None] | None = None,
+        sources: Sequence[str] | None = None,
+    ) -> list[Outcome]:
         """The items behind `measured`, at the layers given (all if None); items left out are left out here too."""
-        rows = []
+        rows, sources = [], sources or [None] * len(items)
         for m in measured:
             for j, layer in enumerate(m.layers):
                 if layers is not None and layer not in layers:
                     continue
-                for item, value in zip(items, m.table()[:, j], strict=True):
+                for item, source, value in zip(items, sources, m.table()[:, j], strict=True):
                     if not np.isnan(value):
-                        rows.append(self.outcome(m.measure, item, float(value), **_at(m, j)))
+                        rows.append(self.outcome(m.measure, item, float(value), source=source, **_at(m, j)))
         return rows
 
     def outcome(self, measure: str, item: str, value: float, **columns) -> Outcome:

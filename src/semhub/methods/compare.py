@@ -65,7 +65,7 @@ def compare(ask: Compare, bench: Bench) -> Result:
             ]
             clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
             readings += bench.readings(measured, clusters, ask.intervals) + of_whole_sets(ask, bench, view, wanted)
-            outcomes += items_behind(bench, measured, view) if place is ask.places[0] else []
+            outcomes += items_behind(bench, measured, view, clusters) if place is ask.places[0] else []
     if not readings:
         raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
     return Result(tuple(readings), tuple(outcomes))
@@ -216,13 +216,13 @@ def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Ite
         yield ("difference", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy() * (n - 1) / n
 
 
-def items_behind(bench: Bench, measured: Sequence[Measured], view: View) -> list:
+def items_behind(bench: Bench, measured: Sequence[Measured], view: View, clusters: Sequence[str] | None) -> list:
     """The items of the headline rows, at the first and last layer and at the peak: enough to see who makes the curve."""
     rows = []
     for m in measured:
         if m.keep and m.measure in ("adjusted_cosine", "difference"):
             peak = m.layers[int(m.table().mean(0).argmax())]
-            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]})
+            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]}, clusters)
     return rows
 
 
