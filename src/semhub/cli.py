@@ -225,6 +225,65 @@ def train(
     print(folder)
 
 
+Seed = Annotated[int, typer.Option(help="Seed of corpus, weights and batches.")]
+Pairs = Annotated[Path | None, typer.Option(help="Own pairs to ask about; needed with a corpus of your own.")]
+Items = Annotated[Path | None, typer.Option(help="Own questions for the lens (JSONL).")]
+Limit = Annotated[int, typer.Option(help="At most so many items of a kind.")]
+StudyOut = Annotated[Path | None, typer.Option(help="Folder of the study.")]
+
+
+@lab.command("card")
+def card_(
+    folder: Annotated[Path, typer.Argument(help="A grown model's folder.")],
+    beside: Annotated[str | None, typer.Option(help="The model that it is a control of: is it matched?")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
+    json: Json = False,
+) -> None:
+    """Ask a grown model what it can do in each language, and write that into its card."""
+    from semhub import jobs
+
+    terminal.show_card(jobs.lab_card(folder, beside, seed=seed), json)
+
+
+@lab.command()
+def emergence(
+    target: Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="A grown model's folder, or a recipe to grow first.")],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Measure a model at each of its checkpoints, and draw the figures against training step."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.emergence(target, out, progress=progress, watch=terminal.said, **asked))
+
+
+@lab.command()
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
+    over: Annotated[
+        list[str], typer.Option(help="What to vary, such as bridges.translation=0,0.06,0.12 or bridges.without=digits,switched.")
+    ],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Grow a recipe with one thing varied, measure every model, and draw the figures against what was varied."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.sweep(recipe, over, out, progress=progress, watch=terminal.said, **asked))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input (one line on stderr), 130 interrupted."""
     _quiet()

@@ -94,6 +94,34 @@ def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
     return train(recipe, None if out is None else Path(out), **keywords)
 
 
+def lab_card(folder: str | Path, beside: str | Path | None = None, *, seed: int = 0) -> dict:
+    """Examine a grown model and write its card -> `folder`, `scores`, and with `beside` (a folder or bundled name) `matches`."""
+    from semhub.lab import examined
+    from semhub.models.bundled import find_bundled
+
+    def place(name: str | Path) -> Path:
+        found = find_bundled(str(name))
+        return Path(name) if found is None or Path(name).is_dir() else found.require()
+
+    return examined(place(folder), None if beside is None else place(beside), seed=seed)
+
+
+def emergence(target: str | Path, out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures at every checkpoint -> the study's page; `keywords` are those of `studies.emergence.emergence`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.emergence import emergence
+
+    return write_growth(emergence(target, None if out is None else Path(out), **keywords))
+
+
+def sweep(recipe: str | Path, over: Iterable[str], out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures of a varied recipe -> the study's page; `keywords` are those of `studies.sweep.sweep`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.sweep import sweep
+
+    return write_growth(sweep(recipe, list(over), None if out is None else Path(out), **keywords))
+
+
 def tasks() -> list[dict]:
     """The catalogue: one entry per task, with everything that a task states."""
     from semhub.tasks import catalogue
