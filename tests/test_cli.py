@@ -29,9 +29,10 @@ def world(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plan, "_catalogue", lambda: tasks)
     monkeypatch.setattr(plan, "_bundled", lambda: BUNDLED)
-    monkeypatch.setattr(engine, "_load", fake_run.load)
-    monkeypatch.setattr(engine, "_perform", fake_run.perform)
-    monkeypatch.setattr(engine, "_show", fake_run.show)
+    monkeypatch.setattr(engine, "load_model", fake_run.load)
+    monkeypatch.setattr(engine, "perform_task", fake_run.perform)
+    monkeypatch.setattr(engine, "show_tokens", fake_run.show)
+    monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
     monkeypatch.setattr(jobs, "report", lambda folder: Path(folder) / "report.html")
     return tmp_path
 
@@ -74,7 +75,7 @@ def test_the_same_bare_run_finds_itself_finished(world, capsys):
 
 def test_options_reach_the_tasks(world, capsys, monkeypatch):
     seen = []
-    monkeypatch.setattr(engine, "_perform", lambda task, model, **given: seen.append(given) or fake_run.perform(task, model, **given))
+    monkeypatch.setattr(engine, "perform_task", lambda task, model, **given: seen.append(given) or fake_run.perform(task, model, **given))
     words = "run space/near --protocol paper --seed 3 --limit 5 --layers 0,2-3 --types en,zh"
     more = "--batch-tokens 99 --scorers hf --no-controls --out here"
     assert semhub(*words.split(), *more.split()) == 0
@@ -93,7 +94,7 @@ def test_options_reach_the_tasks(world, capsys, monkeypatch):
 
 def test_opening_words_pass_through_and_controls_get_the_machine_only(world, monkeypatch):
     opened = {}
-    monkeypatch.setattr(engine, "_load", lambda name, **keywords: opened.update({name: keywords}) or fake_run.load(name))
+    monkeypatch.setattr(engine, "load_model", lambda name, **keywords: opened.update({name: keywords}) or fake_run.load(name))
     semhub(*"run --dtype bfloat16 --device cpu --revision main --trust-remote-code".split())
     assert opened["hub"] == {"dtype": "bfloat16", "device": "cpu", "revision": "main", "trust_remote_code": True}
     assert opened["hub-untrained"] == {"dtype": "bfloat16", "device": "cpu"}
@@ -149,7 +150,7 @@ def test_a_model_that_is_not_there_is_refused(world, capsys, monkeypatch):
     def missing(name, **keywords):
         raise ModelNotFound(f"There is no model {name!r} here,\nand no network.")
 
-    monkeypatch.setattr(engine, "_load", missing)
+    monkeypatch.setattr(engine, "load_model", missing)
     assert refused(capsys, "run", "-m", "no/such", "space/near") == "semhub: There is no model 'no/such' here, and no network."
 
 
@@ -163,6 +164,7 @@ def test_a_disk_that_fills_up_anywhere_is_one_line(world, capsys, monkeypatch):
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(world, monkeypatch):
+    monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
     monkeypatch.setattr(jobs, "report", lambda folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["run"])

@@ -54,7 +54,8 @@ def test_the_twin_leaves_other_random_numbers_alone(shelf):
 
 
 def test_a_bundled_model_that_is_not_there(shelf, tmp_path, monkeypatch):
-    with pytest.raises(ModelNotFound, match="semhub-text-mispaired is not in this copy of semhub.*semhub lab train semhub-text-mispaired") as raised:
+    absent = "semhub-text-mispaired is not in this copy of semhub.*semhub lab train semhub-text-mispaired"
+    with pytest.raises(ModelNotFound, match=absent) as raised:
         semhub.load(f"{HUB}-mispaired")
     assert "\n" not in str(raised.value)
     monkeypatch.setattr(bundled, "SHELF", tmp_path / "empty")

@@ -58,6 +58,9 @@ def run(
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
     revision: Revision = None,
     dtype: Dtype = None,
@@ -89,7 +92,7 @@ def run(
         terminal.show_estimate(jobs.dry_run(tasks or (), model, out=out, **asked), json)
         return
     with terminal.watching() as watch:
-        done = jobs.run(tasks or (), model, out=out, watch=watch, **asked)
+        done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, **asked)
     terminal.show_run(done, json)
 
 

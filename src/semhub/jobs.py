@@ -9,20 +9,29 @@ from pathlib import Path
 
 from semhub.errors import BadInput
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
+from semhub.runs.crew import fitting
 from semhub.runs.engine import silent
 from semhub.runs.spec import AS_IT_COMES
 
 
 def run(
-    tasks: Iterable[str] | str = (), model: object | None = None, *, out: str | Path | None = None, watch: Callable = silent, **asked
+    tasks: Iterable[str] | str = (),
+    model: object | None = None,
+    *,
+    out: str | Path | None = None,
+    watch: Callable = silent,
+    workers: int | None = 1,
+    **asked,
 ) -> Run:
     """Run tasks (all that fit, if none is named) on a model (the bundled hub, if none is given) and write the report.
 
     `asked`: the keywords of `runs.prepare` (`protocol`, `pairs`, `items`, `seed`, `limit`, `layers`, `types`, `controls`, ...).
-    `out`: the run folder; by default one that the same question finds again. Raises UserError, naming what to mend.
+    `out`: the run folder; by default one that the same question finds again. `workers`: processes that share the work, None
+    for as many as suit it; more than one only from a program whose main module can be imported (multiprocessing's rule).
+    Raises UserError, naming what to mend.
     """
     plan = _plan(tasks, model, asked)
-    done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch)
+    done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
     return replace(done, report=report(done.folder))
 
 

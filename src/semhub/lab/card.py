@@ -15,7 +15,7 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     recipe = record["recipe"]
-    told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record["seed"], losses))
+    told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record, losses))
     parts = [*told, figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -57,14 +57,15 @@ def _table(name: str, shares: Mapping) -> str:
     return f"| {name} | share |\n|---|---|\n" + "\n".join(f"| {key} | {share} |" for key, share in shares.items())
 
 
-def _growing(recipe: Mapping, seed: int, losses: list) -> str:
+def _growing(recipe: Mapping, record: Mapping, losses: list) -> str:
     training, shape = recipe["training"], recipe["shape"]
     tokens = training["steps"] * training["batch"] * training["window"]
     sizes = ", ".join(f"{key} {value}" for key, value in shape.items())
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     return (
         f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, "
-        f"seed {seed}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n`recipe.json` is the whole recipe; `semhub lab train` grows it again."
+        f"seed {record['seed']}, {record['precision']}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n"
+        "`recipe.json` is the whole recipe; `semhub lab train` grows it again."
     )
 
 

@@ -42,7 +42,7 @@ def train(
     if (out / "model.safetensors").is_file():
         return out
     work = out.with_name(out.name + ".growing")
-    _claim(work, recipe, seed)
+    _claim(work, recipe, seed, precision(device))
     words = _tokenizer(recipe, work)
     windows = _corpus(recipe, words, seed, work)
     network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
@@ -59,15 +59,25 @@ def configuration(shape: Shape, words: PreTrainedTokenizerFast) -> LlamaConfig:
     )  # fmt: skip
 
 
-def _claim(work: Path, recipe: Recipe, seed: int) -> None:
-    """Begin a folder for this recipe and seed, or make sure that the one there is theirs."""
+def precision(device: str | None = None) -> str:
+    """`bf16` where the hardware multiplies it, else `fp32` (emulated, bf16 takes twenty-five times as long)."""
+    if device != "cpu" and torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    able = torch.cpu.get_capabilities()
+    return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
+
+
+def _claim(work: Path, recipe: Recipe, seed: int, numbers: str) -> None:
+    """Begin a folder for this recipe, seed and precision, or make sure that the one there is theirs."""
     work.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed}, indent=1, ensure_ascii=False)
+    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed, "precision": numbers}, indent=1, ensure_ascii=False)
     claim = work / "recipe.json"
     if not claim.exists():
         _write(claim, mine)
     if claim.read_text(encoding="utf-8") != mine:
-        raise BadInput(f"{work} was begun with another recipe or seed: choose another --out, or delete that folder.")
+        raise BadInput(
+            f"{work} was begun with another recipe, seed or precision (here {numbers}): choose another --out, or delete that folder."
+        )
 
 
 def _write(path: Path, text: str) -> None:
@@ -130,7 +140,7 @@ def _batches(windows: dict[str, np.ndarray], start: int) -> Iterator[torch.Tenso
 
 def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tuple[LlamaForCausalLM, list]:
     training = recipe.training
-    accelerator = Accelerator(mixed_precision="bf16", cpu=device == "cpu")
+    accelerator = Accelerator(mixed_precision="bf16" if precision(device) == "bf16" else "no", cpu=device == "cpu")
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, betas=(0.9, 0.98), weight_decay=training.weight_decay, fused=True)

@@ -33,6 +33,7 @@ class Plan:
     """A spec, its parts in the order in which they are done and gathered, and the user's own data in memory.
 
     `opened`: models that the caller holds already, by name; `roles`: `hub`, `control:...` or nothing, by name.
+    `asked`: the words of `prepare` that give this plan again, in another process.
     """
 
     spec: Spec
@@ -42,6 +43,7 @@ class Plan:
     pairs: object | None = None
     items: object | None = None
     opened: Mapping[str, object] = field(default_factory=dict)
+    asked: Mapping[str, object] = field(default_factory=dict)
 
     def arguments(self) -> dict:
         """What every part passes to `tasks.perform` beside its task and model."""
@@ -115,6 +117,7 @@ def prepare(
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub.
     Raises UnknownName, BadInput, ModelNotFound.
     """
+    asked = dict(locals())
     _known("protocol", protocol, PROTOCOLS)
     _known("scorers", scorers, SCORERS)
     _at_least("limit", limit, 1)
@@ -143,7 +146,7 @@ def prepare(
         opening=opening,
     )
     parts = tuple(Part(task, each) for each in roles for task in chosen)
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, opened)
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, opened, asked)
 
 
 def known_hash(name: str) -> str:
