@@ -289,6 +289,28 @@ def audioflamingo3():
     return weighted(hf.AudioFlamingo3ForConditionalGeneration(hf.AudioFlamingo3Config(**parts, audio_token_id=mark))), processor
 
 
+@family
+def emu3():
+    codes = [f"<|visual token {code:06}|>" for code in range(8)]
+    named = {
+        "image": "<image>",
+        "boi": "<|image start|>",
+        "eoi": "<|image end|>",
+        "image_wrapper": "<|image token|>",
+        "eof": "<|extra_201|>",
+    }
+    tokens = words(*named.values(), "<|extra_200|>", *codes)
+    for name, mark in named.items():
+        setattr(tokens, f"{name}_token", mark)
+        setattr(tokens, f"{name}_token_id", tokens.convert_tokens_to_ids(mark))
+    eye = {"codebook_size": 8, "temporal_downsample_factor": 1, "base_channels": 32, "channel_multiplier": [1, 1, 1, 1], "hidden_size": 32}
+    eye |= {"num_res_blocks": 1, "attn_resolutions": []}
+    text = {**TEXT, "vocab_size": len(tokens) + 5}
+    config = hf.Emu3Config(vq_config=eye, text_config=text, vocabulary_map=tokens.get_vocab())
+    seeing = hf.Emu3ImageProcessor(min_pixels=32 * 32, max_pixels=48 * 48)
+    return weighted(hf.Emu3ForConditionalGeneration(config)), hf.Emu3Processor(seeing, tokens)
+
+
 @functools.cache
 def built(name):
     """(network, processor)."""

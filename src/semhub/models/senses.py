@@ -255,9 +255,14 @@ def fed_positions(model, ids: Tensor, embeds: Tensor) -> tuple[int, ...]:
 
 
 def shared_vectors(model) -> Tensor:
-    """`[vector, dim]`: parameters as wide as the residual stream that lie outside the trunk."""
+    """`[vector, dim]`: what stands at the end of a row of patches, whatever they show.
+
+    A parameter as wide as the residual stream outside the trunk, or the row of the token that a network keeps for it.
+    """
     inside = {id(weight) for weight in model.parts.trunk.parameters()}
     found = [w.detach() for w in model.parts.causal.parameters() if w.dim() == 1 and len(w) == model.dim and id(w) not in inside]
+    ends = [getattr(getattr(part, "vocabulary_mapping", None), "eol_token_id", None) for part in model.parts.causal.modules()]
+    found += [model.parts.embedding.weight[token].detach() for token in dict.fromkeys(ends) if token is not None]
     return torch.stack(found) if found else torch.zeros(0, model.dim)
 
 
