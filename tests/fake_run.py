@@ -25,6 +25,10 @@ class FakeTask:
     protocols: tuple = ("sound", "paper")
     against: str = "no place is near"
 
+    @property
+    def needs(self) -> tuple:
+        return self.types
+
     def fits(self, types) -> bool:
         return set(self.types) <= set(types)
 

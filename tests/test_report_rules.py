@@ -9,7 +9,7 @@ import report_folder as made
 from semhub.report import anchored, shared, used
 from semhub.report.folder import read_run
 from semhub.report.rules import apart, few, side, stretch
-from semhub.report.slices import Estimate, at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.slices import Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.types import COLUMNS, Reading
 
 SIMILARITY = {"task": "multilingual/similarity", "protocol": "sound", "measure": "adjusted_cosine", "group": "en-zh", "position": "probe"}

@@ -6,7 +6,7 @@ import report_folder as made
 from semhub.report import prose, words
 from semhub.report.answers import answers
 from semhub.report.folder import read_run
-from semhub.report.slices import Estimate
+from semhub.verdicts.slices import Estimate
 from semhub.types import Reading
 
 

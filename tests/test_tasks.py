@@ -30,10 +30,17 @@ NAMES = (
     "arithmetic/lens",
     "arithmetic/trajectory",
     "arithmetic/intervention",
+    "code/conjunction-lens",
+    "code/role-lens",
+    "code/intervention",
+    "semantics/similarity",
+    "semantics/role-lens",
 )
 GROUPS = {
     "similarity": r"\w+-\w+",
     "lens": r"\w+:\w+",
+    "conjunction-lens": r"code:\w+",
+    "role-lens": r"\w+:\w+",
     "trend": r"\w+:\w+",
     "trajectory": r"\w+:\w+",
     "steering": r"\w+>\w+",
@@ -42,6 +49,8 @@ GROUPS = {
 CONTROLS = {
     None,
     "swapped",
+    "swapped-shuffled",
+    "shuffled",
     "same-last-word",
     "same-last-operand",
     "same-result",

@@ -31,6 +31,10 @@ Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or a
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")]
 DeviceMap = Annotated[str | None, typer.Option(help="auto spreads the model over all devices.")]
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")]
+TaskFiles = Annotated[
+    list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Python file with tasks of your own (docs/tasks.md shows one).")
+]
+Limits = Annotated[Path | None, typer.Option("--thresholds", help="TOML file of the numbers that decide verdicts (docs/verdicts.md).")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
 
 
@@ -52,6 +56,7 @@ def run(
     data: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PATH", help="Real data of a kind, such as code=mbpp.jsonl (a path or a data set id).")
     ] = None,
+    task_files: TaskFiles = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
@@ -61,6 +66,10 @@ def run(
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
+    ] = None,
+    thresholds: Limits = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
     revision: Revision = None,
     dtype: Dtype = None,
@@ -79,6 +88,7 @@ def run(
         "pairs": pairs,
         "items": items,
         "data": parse_data(data),
+        "task_files": tuple(task_files or ()),
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),
@@ -93,17 +103,25 @@ def run(
         terminal.show_estimate(jobs.dry_run(tasks or (), model, out=out, **asked), json)
         return
     with terminal.watching() as watch:
-        done = jobs.run(tasks or (), model, out=out, watch=watch, **asked)
+        done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, thresholds=thresholds, **asked)
     terminal.show_run(done, json)
 
 
 @app.command("list")
-def list_(models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False, json: Json = False) -> None:
-    """Show the tasks, or the bundled models."""
+def list_(
+    task: Annotated[str | None, typer.Argument(help="A task, to see all that is known of it; default: every task in a line.")] = None,
+    models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False,
+    task_files: TaskFiles = None,
+    json: Json = False,
+) -> None:
+    """Show the tasks, one task with all its facts, or the bundled models."""
     from semhub import jobs
 
+    jobs.load_tasks(task_files or ())
     if models:
         terminal.show_models(jobs.models(), json)
+    elif task:
+        terminal.show_task(jobs.task(task), json)
     else:
         terminal.show_tasks(jobs.tasks(), json)
 
@@ -129,11 +147,23 @@ def check(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]) -> None:
-    """Write the report of a run folder again."""
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")], thresholds: Limits = None) -> None:
+    """Judge a run folder and write its report again."""
     from semhub import jobs
 
-    print(jobs.report(folder))
+    print(jobs.report(folder, thresholds))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders; the others are held against the first.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.csv.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold runs against each other: verdicts side by side, differences of effects with intervals."""
+    from semhub import jobs
+
+    terminal.show_comparison(jobs.compare(runs, out).as_dict(), out, json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import indent
 
 from rich.console import Console
 from rich.table import Table
@@ -57,8 +58,8 @@ def watching() -> Iterator[Callable]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         whole = progress.add_task("run", total=None)
-        part = progress.add_task("", total=None, visible=False)
-        yield lambda event: _bar(progress, whole, part, event)
+        bars: dict = {}  # the parts that are being done
+        yield lambda event: _bar(progress, whole, bars, event)
 
 
 def _line(console: Console, event) -> None:
@@ -70,19 +71,24 @@ def _line(console: Console, event) -> None:
         console.print(f"[{event.index}/{event.parts}] {event.part.task} on {event.part.model}: {event.done} readings, {event.note}")
 
 
-def _bar(progress, whole, part, event) -> None:
+def _bar(progress, whole, bars: dict, event) -> None:
     if event.kind == "note":
         _line(progress.console, event)
     elif event.kind == "kept":
         progress.update(whole, total=event.total, completed=event.done)
     elif event.kind == "opening":
-        progress.update(part, description=f"opening {event.note}", visible=True, total=None)
+        if event.note not in bars:  # another process may be opening it too
+            bars[event.note] = progress.add_task(f"opening {event.note}", total=None)
+    elif event.kind == "opened":
+        if event.note in bars:
+            progress.remove_task(bars.pop(event.note))
     elif event.kind == "part":
         progress.update(whole, total=event.parts)
-        progress.reset(part, description=f"{event.part.task} on {event.part.model}", visible=True, total=None)
+        bars[event.part] = progress.add_task(f"{event.part.task} on {event.part.model}", total=None)
     elif event.kind == "progress":
-        progress.update(part, completed=event.done, total=event.total)
+        progress.update(bars[event.part], completed=event.done, total=event.total)
     elif event.kind == "done":
+        progress.remove_task(bars.pop(event.part))
         progress.update(whole, advance=1)
         _line(progress.console, event)
 
@@ -153,6 +159,18 @@ def show_tasks(tasks: list[dict], json_wanted: bool) -> None:
         print_json(tasks)
     else:
         print_table(("task", "types", "question"), [(each["name"], ",".join(each["types"]), each["question"]) for each in tasks])
+
+
+def show_task(task: dict, json_wanted: bool) -> None:
+    """All that one task states, a line a fact."""
+    if json_wanted:
+        print_json(task)
+        return
+    print(task["name"])
+    for name, value in task.items():
+        if name not in ("name", "protocol") and value:
+            print(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")
+    print("\n" + indent(task["protocol"], "  "))
 
 
 def show_models(models: list[dict], json_wanted: bool) -> None:

@@ -126,6 +126,27 @@ class Cloze:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place inside a text: words of several groups are looked up at the token that ends with the character `at`.
+
+    `type` names the group of what truly follows; if `words` does not hold it, the token that stands there is its word.
+    `words` stand as they would be written after `at`, with their space. `follows`: the characters `[start, end)` of what
+    truly follows; the next token must begin with the first of them (`whole`: and be exactly those). `alone`: the token read is `at` alone.
+    """
+
+    id: str
+    type: str
+    text: str
+    at: int
+    words: Mapping[str, tuple[str, ...]]
+    wrong: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    follows: tuple[int, int] | None = None
+    alone: bool = False
+    whole: bool = False
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A text to be continued by a steered model; `media`: the image or sound at its mark in the text."""
 
@@ -175,7 +196,10 @@ COLUMNS = (*KEY, "value", "low", "high", "n")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The value of one item behind a `Reading`: the same columns, and the item's id instead of an interval."""
+    """The value of one item behind a `Reading`: the same columns, and the item's id instead of an interval.
+
+    `source` is what items share that are not independent (None: the item stands for itself).
+    """
 
     task: str
     protocol: str
@@ -192,3 +216,4 @@ class Outcome:
     seed: int | None = None
     value: float = float("nan")
     text: str | None = None
+    source: str | None = None

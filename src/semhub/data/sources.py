@@ -12,7 +12,7 @@ from typing import Any
 from semhub.data.rows import BadRow
 from semhub.errors import UnknownName
 
-READERS: dict[str, str] = {}  # kind -> "module:function", called with (path or id, skip_bad) -> Source
+READERS: dict[str, str] = {"code": "programs:read_programs", "formula": "cogs:read_cogs"}  # kind -> "module:function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class Source:
 
 
 def read_source(name: str, path: str | Path, skip_bad: bool = False) -> Source:
-    """Read real data of the kind `name`. Raises UnknownName for a kind that there is not, BadInput for what cannot be read."""
+    """Read real data of the kind `name` (`READERS`, each `(path or id, skip_bad) -> Source`).
+
+    Raises UnknownName for a kind that there is not, BadInput for what cannot be read.
+    """
     if name not in READERS:
         raise UnknownName("kind of data (--data NAME=PATH)", name, READERS)
     return reader(name)(path, skip_bad)

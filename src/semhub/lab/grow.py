@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -15,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from semhub.errors import BadInput
+from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
+from semhub.lab.folder import read_record, read_weights, whole
 from semhub.lab.recipe import Recipe, Shape, read_recipe
 from semhub.lab.tokenizer import tokenizer
 
@@ -44,13 +47,17 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
-    if (out / "model.safetensors").is_file():
+    if whole(out):
         return out
+    if compile:
+        _need_compiler(device)
     work = out.with_name(out.name + ".growing")
     _claim(work, recipe, seed, precision(device))
     words = _tokenizer(recipe, work)
     windows = _corpus(recipe, words, seed, work)
     network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
+    if recipe.apart is not None:
+        apart.hide(network, seed)
     _finish(network, words, losses, work, out)
     return out
 
@@ -70,6 +77,13 @@ def precision(device: str | None = None) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     able = torch.cpu.get_capabilities()
     return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
+
+
+def _need_compiler(device: str | None) -> None:
+    """Compilation for a processor needs a C++ compiler; nothing else in the lab does."""
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if (device == "cpu" or not torch.cuda.is_available()) and shutil.which(compiler) is None:
+        raise BadInput(f"--compile needs a C++ compiler, and there is no {compiler} here; grow without it, or name one in CXX.")
 
 
 def _claim(work: Path, recipe: Recipe, seed: int, numbers: str) -> None:
@@ -148,6 +162,8 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     accelerator = Accelerator(mixed_precision="bf16" if precision(device) == "bf16" else "no", cpu=device == "cpu")
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
+    if recipe.apart is not None:
+        apart.separate(network, recipe, words)
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, betas=(0.9, 0.98), weight_decay=training.weight_decay, fused=True)
     start, losses = _restore(network, optimizer, work)
     loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
@@ -208,12 +224,12 @@ def _restore(network, optimizer, work: Path) -> tuple[int, list]:
     folders = [folder for folder in sorted(work.glob("step-*")) if (folder / "moments.safetensors").exists()]
     if not folders:
         return 0, []
-    weights, moments = load_file(folders[-1] / "weights.safetensors"), load_file(folders[-1] / "moments.safetensors")
+    weights, moments = (read_weights(folders[-1] / name) for name in ("weights.safetensors", "moments.safetensors"))
     with torch.no_grad():
         for name, weight in network.named_parameters():
             weight.copy_(weights[name])
             optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-    state = json.loads((folders[-1] / "state.json").read_text())
+    state = read_record(folders[-1] / "state.json")
     return state["step"], state["losses"]
 
 

@@ -15,7 +15,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from semhub.data.world import renderer
-from semhub.data.world.lexicon import entries
+from semhub.data.world.lexicon import DAYS, entries, subjects
 from semhub.data.world.meanings import RELATIONS, values
 from semhub.lab.corpus import documents
 from semhub.lab.recipe import Recipe
@@ -40,8 +40,13 @@ def words(texts: Iterable[str]) -> Words:
 
 
 def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
-    """The tokenizer of a recipe: a pure function of its languages, world and sizes, the same whatever its bridges join."""
-    recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true"))
+    """The tokenizer of a recipe: a pure function of its languages, world and sizes, the same whatever its bridges join.
+
+    For a corpus of one's own: byte-level pairs, as many for each language, trained on its first documents.
+    """
+    if recipe.corpus is not None:
+        return _wrapped(_byte_pairs(recipe, seed), recipe.shape.context)
+    recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true", digits=None))
     texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
     listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
     counts = {language: words(sample + listed[language]) for language, sample in texts.items()}
@@ -53,12 +58,19 @@ def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
 
 def _pieces(recipe: Recipe, counts: Mapping[str, Words]) -> dict[str, str]:
     """Piece -> the language that owns it: whole words of the dominant language, trained pieces of the others."""
-    owners = {word: recipe.languages[0] for word in counts[recipe.languages[0]] if len(word) > 1}
+    whole = recipe.languages[0]
+    owners = {word: whole for word in (_chinese_words() if whole == "zh" else counts[whole]) if len(word) > 1}
     for language in recipe.languages[1:]:
         starts = {word[:2] for word in counts[language] if word[0] == SPACE and word[1].isalpha() and word[1] < "\u4e00"}
         for piece in _trained(counts[language], recipe.shape.pieces) + sorted(starts):
             owners.setdefault(piece, language)
     return owners
+
+
+def _chinese_words() -> list[str]:
+    """The lexicon's words: without spaces a whole clause would count as one."""
+    named = [entry.zh for kind in entries().values() for entry in kind] + [subject.zh[2:] for subject in subjects()]
+    return [*named, *DAYS["zh"]]
 
 
 def _trained(counts: Words, size: int) -> list[str]:
@@ -129,6 +141,20 @@ def _model(pieces: list[str], letters: list[str]) -> Unigram:
     singles = [(SPACE, -25.0)] + [(letter, -14.0) for letter in letters]
     longer = [(piece, -10.0 - 0.1 / len(piece) - 1e-9 * rank**2) for rank, piece in enumerate(pieces) if len(piece) > 1]
     return Unigram(table + singles + longer, unk_id=0, byte_fallback=True)
+
+
+def _byte_pairs(recipe: Recipe, seed: int) -> Tokenizer:
+    """Byte-level byte pairs: nothing is unknown, digits stand alone, a space belongs to the word after it."""
+    built = Tokenizer(BPE())
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    built.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    built.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    size = len(MARKS) + len(alphabet) + recipe.shape.pieces * len(recipe.languages)
+    trainer = BpeTrainer(vocab_size=size, special_tokens=list(MARKS), initial_alphabet=sorted(alphabet), show_progress=False)
+    built.train_from_iterator((text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer)
+    built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])
+    return built
 
 
 def _assembled(pieces: list[str], letters: list[str]) -> Tokenizer:

@@ -65,7 +65,7 @@ def compare(ask: Compare, bench: Bench) -> Result:
             ]
             clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
             readings += bench.readings(measured, clusters, ask.intervals) + of_whole_sets(ask, bench, view, wanted)
-            outcomes += items_behind(bench, measured, view) if place is ask.places[0] else []
+            outcomes += items_behind(bench, measured, view, clusters) if place is ask.places[0] else []
     if not readings:
         raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
     return Result(tuple(readings), tuple(outcomes))
@@ -73,7 +73,7 @@ def compare(ask: Compare, bench: Bench) -> Result:
 
 def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept]) -> View | None:
     """Read the items and hard negatives of one split; None where fewer than two types have this position."""
-    types = [t for t in ask.types if concepts and all(shown(place, t, c) is not None for c in concepts)]
+    types = [t for t in ask.types if bench.reads(t) and concepts and all(shown(place, t, c) is not None for c in concepts)]
     if len(types) < 2:
         return None
     if len(concepts) < 2:
@@ -98,6 +98,7 @@ def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept
 
 def read(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> States:
     """States at `place`; positions that show the same text are read in the same pass and remembered."""
+    bench = bench.of(type)
     read_ahead(ask, bench, type, concepts)
     at = {p.name: p.at for p in ask.places if p.show is place.show}
     layers = bench.chosen(ask.first_layer)
@@ -215,13 +216,13 @@ def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Ite
         yield ("difference", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy() * (n - 1) / n
 
 
-def items_behind(bench: Bench, measured: Sequence[Measured], view: View) -> list:
+def items_behind(bench: Bench, measured: Sequence[Measured], view: View, clusters: Sequence[str] | None) -> list:
     """The items of the headline rows, at the first and last layer and at the peak: enough to see who makes the curve."""
     rows = []
     for m in measured:
         if m.keep and m.measure in ("adjusted_cosine", "difference"):
             peak = m.layers[int(m.table().mean(0).argmax())]
-            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]})
+            rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]}, clusters)
     return rows
 
 
@@ -248,7 +249,7 @@ def p_values(ask: Compare, bench: Bench, view: View) -> list:
 
 def strata_of(ask: Compare, bench: Bench, view: View, left: str, right: str) -> list[tuple]:
     """What permuted meanings share: the declared facets, the length of both sides, and whether the sides share words."""
-    lengths = [token_bins(bench, [shown(view.place, t, c) for c in view.concepts]) for t in (left, right)]
+    lengths = [token_bins(bench.of(t), [shown(view.place, t, c) for c in view.concepts]) for t in (left, right)]
     return [
         (*(c.facets.get(name) for name in ask.strata), *bins, overlap(view.place, c, left, right))
         for c, *bins in zip(view.concepts, *lengths, strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from semhub.types import Cloze, Concept, Outcome, Prompt, Reading
+from semhub.types import Cloze, Concept, Mark, Outcome, Prompt, Reading
 
 Split = str | None
 
@@ -120,6 +120,23 @@ class DecodeWords:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeMarks:
+    """Eq. 2 at places inside running texts: which of several groups' words do the layers expect there?
+
+    `types`: the groups that are looked up. `by`: a facet whose values are reported as splits of their own.
+    `excess`: also each group's probability minus its mean over all places, whatever truly follows there.
+    `left_out`: items that have no mark at all, by split and id, with the reason; they are reported with those that have no token.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Mark]]
+    lens: Lens = Lens()
+    by: str | None = None
+    excess: bool = False
+    left_out: Mapping[Split, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How much of the lens's probability belongs to each type, over all positions of running text.
 
@@ -137,6 +154,7 @@ class Spread:
 class Push:
     """Texts whose states differ in what is to be pushed: those of `toward(prompt)` minus those of `away(prompt)`, read at `at`.
 
+    At `unembedding` they are words instead, and the difference is that of their first tokens' raw rows in the unembedding.
     `as_text(prompt, sign)` is the prompt that says the same in words (sign 1: toward, -1: away).
     """
 
@@ -158,7 +176,7 @@ class Sampled:
     seeds: int = 1
 
 
-Judge = Callable[[Sequence[Prompt], Sequence[str]], Sequence[float | None]]
+Judge = Callable[..., Sequence[float | None]]  # (prompts, outputs), and for `relative` ones the same prompts' unpushed outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,7 @@ class Steer:
     `pushes`: source type -> its push; `main`: the one that is swept and controlled (the first by default).
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
+    `relative`: those of the judges that also get what the same prompts wrote without a push.
     `controls`: of `random-direction`, `as-text`, `layer-0`. `depths`: layers to write at, as fractions of the depth.
     `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on `rehearsal`
     (without it, on half of the prompts) and reported on the prompts.
@@ -187,6 +206,7 @@ class Steer:
     main: str | None = None
     both_signs: bool = True
     rehearsal: Sequence[Prompt] = ()
+    relative: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +216,7 @@ class Inject:
     `writes`: layers to add at, as fractions of the depth; the state is read `lag` blocks below. Words of `main` are added in
     every type of prompt, words of other types in their own. With `spread`, the words are padded with spaces to one length
     and position k's difference is added at the prompt's position k; else the last state is added at the last position.
+    `relative` as in `Steer`.
     """
 
     prompts: Sequence[Prompt]
@@ -207,6 +228,7 @@ class Inject:
     main: str
     lag: int = 0
     spread: bool = False
+    relative: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +249,4 @@ class Trajectory:
     split: Split = None
 
 
-Declaration = Compare | Decode | DecodeWords | Spread | Steer | Inject | Trajectory
+Declaration = Compare | Decode | DecodeWords | DecodeMarks | Spread | Steer | Inject | Trajectory

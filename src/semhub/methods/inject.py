@@ -47,7 +47,7 @@ def group(ask: Inject, bench: Bench, source: str, prompts: Sequence[Prompt], lay
     return [
         Measured(name, values, {**columns, "strength": float(strength)})
         for strength in ask.strengths
-        for name, values in judged(ask, prompts, written[strength], list(ask.judges)).items()
+        for name, values in judged(ask, bench, prompts, written[strength], list(ask.judges)).items()
     ]
 
 

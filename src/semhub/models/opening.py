@@ -15,11 +15,12 @@ from torch import nn
 
 from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights, UserError
 from semhub.models import hub
-from semhub.models.bundled import HUB, find_bundled, nearest_bundled, untrained_network
+from semhub.models.bundled import HUB, find_bundled, known_elsewhere, nearest_bundled, not_here, untrained_network
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
 from semhub.models.senses import is_processor, senses_of, without_video
+from semhub.models.strangers import Strangers
 from semhub.models.structure import Parts, find, kind_refused
 from semhub.models.tokens import encode
 
@@ -62,6 +63,8 @@ def proved(model: Model) -> Model:
     """The model with its certificate. Raises NotProved where it failed."""
     from semhub.models.prove import certify
 
+    if isinstance(model, Strangers):
+        return replace(model, speakers={type: proved(speaker) for type, speaker in model.speakers.items()})
     certificate = certify(model)
     certificate.demand(model.name)
     return replace(model, certificate=certificate)
@@ -102,6 +105,11 @@ def belongs(tokenizer: Any, parts: Parts, name: str) -> None:
 
 def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
     bundled = find_bundled(name)
+    if bundled is None and known_elsewhere(name) and not Path(name).is_dir():
+        raise not_here(name)
+    if bundled and bundled.strangers:
+        speakers = {each.types[0]: by_name(each.name, tokenizer, unsafe, asked) for each in bundled.strangers}
+        return Strangers(name, bundled.role, speakers)
     if bundled and bundled.path is None:
         folder, network = untrained_network(bundled)
         network = network.to(torch.device(asked["device_map"][""]) if "device_map" in asked else "cpu", precision(asked))

@@ -12,7 +12,7 @@ import pandas as pd
 from semhub.report.folder import Run, Subject
 from semhub.report.rules import LIMITS, Thresholds, few, side, stretch
 from semhub.report.shared import last_layer
-from semhub.report.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 
 TASK, ANCHOR, LIFT, PROBABILITY = "multilingual/lens", "anchor", "lift", "prob"
 

@@ -11,7 +11,7 @@ from semhub.report.anchored import Anchoring
 from semhub.report.folder import Run
 from semhub.report.rules import LIMITS, Thresholds, side
 from semhub.report.shared import Meeting
-from semhub.report.slices import Estimate, at
+from semhub.verdicts.slices import Estimate, at
 from semhub.report.used import Steering
 from semhub.report.words import (
     control_name,

@@ -25,7 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from semhub.errors import BadInput
-from semhub.report.slices import where
+from semhub.verdicts.slices import where
 from semhub.runs.store import read_json
 from semhub.types import COLUMNS, KEY
 

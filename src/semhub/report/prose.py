@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from semhub.report.folder import Run, Subject, listed, mapped
 from semhub.report.rules import LIMITS
-from semhub.report.slices import distinct
+from semhub.verdicts.slices import distinct
 from semhub.report.words import count, listing, type_name, written
 
 PAPER = """\

@@ -5,7 +5,7 @@ from dataclasses import replace
 from semhub.report import used
 from semhub.report.folder import Run
 from semhub.report.plots import CYCLE, Line, Panel, Plot, styled
-from semhub.report.slices import curve, distinct, headline, where
+from semhub.verdicts.slices import curve, distinct, headline, where
 from semhub.report.views import View, capital, model_styles, panel
 from semhub.report.words import control_name, measure_name, pair_name, type_name
 

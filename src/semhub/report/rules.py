@@ -5,7 +5,7 @@ Intervals decide; where there is none, the page says so and claims nothing.
 
 from dataclasses import dataclass
 
-from semhub.report.slices import Curve, Estimate
+from semhub.verdicts.slices import Curve, Estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from semhub.report.folder import Run
 from semhub.report.rules import LIMITS, Thresholds, apart, few, side
-from semhub.report.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 
 TASK, SIMILARITY, RETRIEVAL, CHANCE = "multilingual/similarity", "adjusted_cosine", "p_at_1", "p_value"
 

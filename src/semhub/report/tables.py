@@ -13,7 +13,7 @@ from semhub.report.anchored import Anchoring
 from semhub.report.folder import Run
 from semhub.report.rules import LIMITS
 from semhub.report.shared import Meeting, last_layer
-from semhub.report.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.report.used import Steering
 from semhub.report.words import control_name, listing, measure_name, pair_name, reading_name, type_name, with_interval, written
 

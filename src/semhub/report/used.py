@@ -12,7 +12,7 @@ import pandas as pd
 
 from semhub.report.folder import Run, Subject, mapped
 from semhub.report.rules import LIMITS, Thresholds, apart, few, side
-from semhub.report.slices import Estimate, curve, distinct, headline, number, where
+from semhub.verdicts.slices import Estimate, curve, distinct, headline, number, where
 
 TASK, TARGET = "multilingual/steering", "sentiment"
 Both = tuple[Estimate | None, Estimate | None]  # under the push upward, under the push downward; the latter with its sign turned

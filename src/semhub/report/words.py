@@ -6,7 +6,7 @@ Pure text; knows neither a run nor what its numbers mean.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from semhub.report.slices import Curve, Estimate, number, peak
+from semhub.verdicts.slices import Curve, Estimate, number, peak
 
 TYPES = {
     "en": "English", "es": "Spanish", "zh": "Chinese", "de": "German", "fr": "French", "it": "Italian", "pt": "Portuguese", "ru": "Russian",

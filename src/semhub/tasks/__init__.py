@@ -5,11 +5,12 @@ plugins (entry-point group `semhub.tasks`) and those of a user's file come in al
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic"))
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics"))
 PROTOCOLS = ("sound", "paper")
 
 
@@ -79,6 +80,12 @@ class Task:
     def fits(self, types: tuple[str, ...] | set[str]) -> bool:
         """Whether these types suffice for the task."""
         return set(self.needs) <= set(types)
+
+    def facts(self) -> dict:
+        """Everything that the task states, for a person or a program to read; `protocol`: how `paper` is reproduced."""
+        said = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "declare"}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+        return plain | {"protocol": cleandoc(self.declare.__doc__ or "")}
 
 
 def task(name: str, **facts: Any) -> Callable[[Callable[[str, Given], Declaration]], Task]:

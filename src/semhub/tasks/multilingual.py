@@ -103,7 +103,8 @@ def probed(given: Given, type: str, text: str) -> str | None:
     data="questions about facts stated in English only, or your own prompts and words (--items); paper: Chinese text and a dictionary",
     positions="sound: last token of the prompt; paper: the token before each word",
     baseline="wrong words of the same type and frequency; random states of the same length; words of the other languages",
-    measure="logprob, prob, anchor (a language's word minus the prompt's own), lift (right over wrong), accuracy, eligible; resemblance",
+    measure="logprob, prob, anchor (a language's word minus the prompt's own), anchor_excess (beyond wrong words), lift, "
+    "accuracy, eligible; resemblance",
     against="the dominant word no likelier than wrong ones, or ahead of the own word by no more than wrong words are",
 )
 def lens(protocol: str, given: Given) -> Decode | DecodeWords:
