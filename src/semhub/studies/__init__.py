@@ -1,0 +1,4 @@
+"""RUNS OF RUNS: questions that no single run answers.
+
+Reads finished runs through their verdicts; measures nothing itself.
+"""
