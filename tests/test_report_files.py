@@ -143,9 +143,7 @@ def test_csv_keeps_full_numbers_and_splits_intervals():
 
 
 def test_latex_escapes_every_special_character():
-    assert latex("100% & $5 #1 _a {b} ~ ^ \\x") == (
-        r"100\% \& \$5 \#1 \_a \{b\} \textasciitilde{} \textasciicircum{} \textbackslash{}x"
-    )
+    assert latex("100% & $5 #1 _a {b} ~ ^ \\x") == (r"100\% \& \$5 \#1 \_a \{b\} \textasciitilde{} \textasciicircum{} \textbackslash{}x")
     assert latex("a\nb\x00c") == "a b c"
 
 

@@ -14,6 +14,8 @@ from semhub.errors import BadRecipe, UnknownName
 from semhub.lab import own
 
 RECIPES = Path(__file__).parent / "recipes"
+SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
+OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
 PARTNERS = ("true", "random", "deranged")
 
@@ -26,8 +28,8 @@ class Bridges:
     dictionary: float = 0.06
     switched: float = 0.25
     switched_words: float = 0.4  # of the content words of a switched document
-    partner: str = "true"  # "random": every bridge keeps its form, its partner is another meaning; "deranged": zh by a fixed wrong dictionary
-    digits: bool | None = None  # beside every language, or beside the dominant one only; if not said: every one, unless partners are random
+    partner: str = "true"  # "random": another meaning, the form is kept; "deranged": zh by a fixed wrong dictionary
+    digits: bool | None = None  # beside every language or the dominant one only; not said: every one, unless partners are random
 
     @property
     def shared_digits(self) -> bool:
@@ -66,6 +68,7 @@ class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
     documents, `other_subjects` of the others'. What is None is left out of `as_dict`.
 
+    `others`: shares of all windows for `code`, `formula`, `en=code` and `en=formula`, taken from all languages alike.
     `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
     `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
     `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
@@ -86,9 +89,14 @@ class Recipe:
     role: str | None = None
     corpus: str | None = None
     apart: Mapping[str, int] | None = None
+    others: Mapping[str, float] | None = None
 
     def as_dict(self) -> dict:
         return _said(asdict(self))
+
+    def other_streams(self) -> tuple[str, ...]:
+        """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
+        return tuple(prefix + type for prefix in ("", f"{self.languages[0]}=") for type in OTHER_TYPES)
 
 
 def _said(table: Mapping) -> dict:
@@ -132,7 +140,8 @@ def _with_corpus(table: dict, path: Path) -> dict:
     shares = table.get("mixture")
     found = list(shares) if isinstance(shares, Mapping) else own.languages(corpus)
     mixture = shares or {language: 1 / len(found) for language in found}
-    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": {"translation": 0, "dictionary": 0, "switched": 0}}
+    no_bridges = {"translation": 0, "dictionary": 0, "switched": 0}
+    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": no_bridges}
 
 
 def _filled(kind: type, table: Mapping, where: str):
@@ -171,6 +180,8 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
+        if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
+            raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
         raise BadRecipe(f"{where}: bridges leave no room for other documents.")
     if recipe.bridges.partner not in PARTNERS:
@@ -179,7 +190,18 @@ def checked(recipe: Recipe, where: str) -> Recipe:
         raise BadRecipe(f"{where}: width {recipe.shape.width} cannot be shared among {recipe.shape.heads} heads.")
     if recipe.apart is not None:
         _check_apart(recipe, where)
+    if recipe.others is not None:
+        _check_others(recipe, where)
     return recipe
+
+
+def _check_others(recipe: Recipe, where: str) -> None:
+    if unknown := sorted(set(recipe.others) - set(recipe.other_streams())):
+        raise BadRecipe(f"{where}: [others] has the unknown stream {unknown[0]!r}; known: {', '.join(recipe.other_streams())}.")
+    if not 0 <= sum(recipe.others.values()) < 1 or min(recipe.others.values(), default=0) < 0:
+        raise BadRecipe(f"{where}: the shares of [others] must be 0 or more and leave room for the languages.")
+    if recipe.corpus is not None or recipe.apart is not None or recipe.languages[0] != "en":
+        raise BadRecipe(f"{where}: [others] needs the world's own text with en first, and no languages apart.")
 
 
 def _check_apart(recipe: Recipe, where: str) -> None:
@@ -201,8 +223,7 @@ def varied(recipe: Recipe, key: str, value) -> Recipe:
     elif room == "mixture":
         changed = replace(recipe, mixture=_mixture(recipe, name, value, key))
     else:
-        table = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
-        changed = table
+        changed = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
     return checked(changed, f"{recipe.name} with {key} = {value}")
 
 
@@ -212,9 +233,8 @@ BRIDGES = {"translation": 0.0, "dictionary": 0.0, "switched": 0.0, "digits": Fal
 def _bridges(bridges: Bridges, name: str, kind: str, key: str) -> Bridges:
     if kind not in (*BRIDGES, "none"):
         raise BadRecipe(f"{key} = {kind}: it can be {', '.join(BRIDGES)} or none.")
-    dropped = BRIDGES if name == "only" else {}
-    dropped = {each: off for each, off in dropped.items() if each != kind} | ({kind: BRIDGES[kind]} if name == "without" and kind != "none" else {})
-    return replace(bridges, **dropped)
+    dropped = set(BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
+    return replace(bridges, **{each: BRIDGES[each] for each in dropped})
 
 
 def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]:
@@ -227,4 +247,7 @@ def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]
 def _put(table: dict, path: list[str], value, key: str) -> dict:
     if len(path) > 1 and not isinstance(table.get(path[0]), Mapping):
         raise BadRecipe(f"{key}: a recipe has no table {path[0]!r}.")
-    return {**table, path[0]: value if len(path) == 1 else _put(table[path[0]], path[1:], value, key)}
+    if len(path) > 1:
+        return {**table, path[0]: _put(table[path[0]], path[1:], value, key)}
+    word = isinstance(value, bool) and isinstance(table.get(path[0]), str)  # YAML reads the word true as a truth value
+    return {**table, path[0]: str(value).lower() if word else value}
