@@ -16,7 +16,6 @@ from semhub.models import bundled
 from semhub.models.bundled import HUB
 from semhub.types import Concept, Form
 
-
 RECIPE = {"languages": ["en", "zh"], "mixture": {"en": 0.7, "zh": 0.3}, "subjects": {"sums": 0.1}, "bridges": {"partner": "true"}}
 
 

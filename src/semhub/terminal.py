@@ -118,6 +118,28 @@ def _tenth(console: Console, shown: set[int], step: int, steps: int, note: str) 
         console.print(f"step {step} of {steps}: {note}")
 
 
+def said(note: str) -> None:
+    """One line for a person or a log."""
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(note)
+
+
+def show_card(card: dict, json_wanted: bool) -> None:
+    """What a grown model can do, and whether it is matched to the model that it is a control of."""
+    if json_wanted:
+        print_json(card)
+        return
+    interval = lambda s: f"[{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
+    rows = [(s["type"], s["subject"], f"{s['accuracy']:.2f}", interval(s), f"{s['chance']:.2f}", s["n"]) for s in card["scores"]]
+    print_table(("type", "subject", "accuracy", "95% interval", "chance", "n"), rows)
+    if card["matches"]:
+        found = [
+            (m["type"], f"{m['model']:.2f}", f"{m['control']:.2f}", f"{m['share']:.2f}", "yes" if m["matched"] else "NO")
+            for m in card["matches"]
+        ]
+        print_table(("type", "model", "this one", "share", "matched (0.90)"), found)
+    print(f"Card: {card['card']}")
+
+
 def show_run(done, json_wanted: bool) -> None:
     """Where the run and its report are."""
     if json_wanted:

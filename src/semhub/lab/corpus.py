@@ -172,7 +172,7 @@ def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Documen
 
 
 def _counterpart(rng: Random, recipe: Recipe, first: str, other: str, make: Callable) -> tuple:
-    """A meaning and what stands beside it: itself; mispaired, a random other of the same form; deranged, what the wrong dictionary makes of it."""
+    """A meaning and what stands beside it: itself, a random other of the same form, or what the wrong dictionary makes of it."""
     while True:
         meaning = make(rng)
         if recipe.bridges.partner == "random":

@@ -28,8 +28,8 @@ class Bridges:
     dictionary: float = 0.06
     switched: float = 0.25
     switched_words: float = 0.4  # of the content words of a switched document
-    partner: str = "true"  # "random": every bridge keeps its form, its partner is another meaning; "deranged": zh by a fixed wrong dictionary
-    digits: bool | None = None  # beside every language, or beside the dominant one only; if not said: every one, unless partners are random
+    partner: str = "true"  # "random": another meaning, the form is kept; "deranged": zh by a fixed wrong dictionary
+    digits: bool | None = None  # beside every language or the dominant one only; not said: every one, unless partners are random
 
     @property
     def shared_digits(self) -> bool:
@@ -140,7 +140,8 @@ def _with_corpus(table: dict, path: Path) -> dict:
     shares = table.get("mixture")
     found = list(shares) if isinstance(shares, Mapping) else own.languages(corpus)
     mixture = shares or {language: 1 / len(found) for language in found}
-    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": {"translation": 0, "dictionary": 0, "switched": 0}}
+    no_bridges = {"translation": 0, "dictionary": 0, "switched": 0}
+    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": no_bridges}
 
 
 def _filled(kind: type, table: Mapping, where: str):
@@ -222,8 +223,7 @@ def varied(recipe: Recipe, key: str, value) -> Recipe:
     elif room == "mixture":
         changed = replace(recipe, mixture=_mixture(recipe, name, value, key))
     else:
-        table = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
-        changed = table
+        changed = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
     return checked(changed, f"{recipe.name} with {key} = {value}")
 
 
@@ -233,9 +233,8 @@ BRIDGES = {"translation": 0.0, "dictionary": 0.0, "switched": 0.0, "digits": Fal
 def _bridges(bridges: Bridges, name: str, kind: str, key: str) -> Bridges:
     if kind not in (*BRIDGES, "none"):
         raise BadRecipe(f"{key} = {kind}: it can be {', '.join(BRIDGES)} or none.")
-    dropped = BRIDGES if name == "only" else {}
-    dropped = {each: off for each, off in dropped.items() if each != kind} | ({kind: BRIDGES[kind]} if name == "without" and kind != "none" else {})
-    return replace(bridges, **dropped)
+    dropped = set(BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
+    return replace(bridges, **{each: BRIDGES[each] for each in dropped})
 
 
 def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]:
@@ -248,4 +247,7 @@ def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]
 def _put(table: dict, path: list[str], value, key: str) -> dict:
     if len(path) > 1 and not isinstance(table.get(path[0]), Mapping):
         raise BadRecipe(f"{key}: a recipe has no table {path[0]!r}.")
-    return {**table, path[0]: value if len(path) == 1 else _put(table[path[0]], path[1:], value, key)}
+    if len(path) > 1:
+        return {**table, path[0]: _put(table[path[0]], path[1:], value, key)}
+    word = isinstance(value, bool) and isinstance(table.get(path[0]), str)  # YAML reads the word true as a truth value
+    return {**table, path[0]: str(value).lower() if word else value}

@@ -164,7 +164,9 @@ def _byte_pairs(recipe: Recipe, seed: int) -> Tokenizer:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     size = len(MARKS) + len(alphabet) + recipe.shape.pieces * len(recipe.languages)
     trainer = BpeTrainer(vocab_size=size, special_tokens=list(MARKS), initial_alphabet=sorted(alphabet), show_progress=False)
-    built.train_from_iterator((text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer)
+    built.train_from_iterator(
+        (text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer
+    )
     built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])
     return built
 
