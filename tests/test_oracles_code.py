@@ -22,7 +22,7 @@ from semhub.types import Prompt
 from test_oracles import TOLERANCE, curve, mistakes, weigh, worst
 from tiny_models import TEXTS
 
-KINDS = ("llama", "gpt2", "gemma2", "neox", "qwen2")
+KINDS = ("llama", "gpt2", "gemma2")
 # Programs with the commas of their lists, and the marks before arguments, each told by the text up to and with it.
 LISTS = {
     "cat = [2, 3, dog]\ndog(two, red)": ("cat = [2,", "cat = [2, 3,"),
@@ -34,7 +34,7 @@ CALLS = {
     "two = range(one, dog)\n": (("two = range(", "start"), ("two = range(one,", " stop")),
     "def dog(cat, two=1):\n  cat\ndog(cat, red)": (("\ndog(cat,", " two"),),  # the first argument is called as its parameter
 }
-PREFIXES = {"for two in range(": "one):\n  red", "the = dog\nfor red in range(": "dog): cat", "house = range(": "2)", "red, two\nrange(": "cat)"}
+PREFIXES = {"for two in range(": "one):\n  red", "the = dog\nfor red in range(": "dog): cat"}
 SENTENCES = [
     ("the cat sees dog", "* cat ( x _ 1 ) ; see . agent ( x _ 2 , x _ 1 ) AND see . theme ( x _ 2 , dog )"),
     ("red sees two and house", "see . agent ( x _ 1 , red ) AND see . recipient ( x _ 1 , two ) AND see . theme ( x _ 1 , house )"),
@@ -113,11 +113,11 @@ def test_task_10_roles_of_arguments(kind):
     assert worst(by_place, oracle(None, second)) < TOLERANCE
 
 
-@pytest.mark.parametrize("steered", ["llama", "gpt2", "gemma2"])
+@pytest.mark.parametrize("steered", ["gpt2", "gemma2"])
 def test_task_11_intervention(steered, monkeypatch):
     monkeypatch.setattr(code_tasks, "range_outcomes", lambda: {"written": lambda prompts, outputs, bare: list(map(weigh, outputs))})
     network, words = tiny(steered)
-    strengths = [10.0 * k for k in range(9)]
+    strengths = [20.0, 80.0]
     result = performed(steered, "code/intervention", programs(prompt + rest for prompt, rest in PREFIXES.items()))
     found = [curve(result, "written", "en>code", strength=strength, layer=2)[0] for strength in strengths]
 
