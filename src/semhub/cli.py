@@ -50,6 +50,7 @@ def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--vers
 def run(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit.")] = None,
     model: Model = None,
+    suite: Annotated[str | None, typer.Option(help="A named set of tasks: paper, all experiments of the paper that fit.")] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
@@ -89,6 +90,7 @@ def run(
         "items": items,
         "data": parse_data(data),
         "task_files": tuple(task_files or ()),
+        "suite": suite,
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),
@@ -104,6 +106,24 @@ def run(
         return
     with terminal.watching() as watch:
         done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, thresholds=thresholds, **asked)
+    terminal.show_run(done, json)
+
+
+@app.command()
+def reproduce(
+    figure: Annotated[str, typer.Argument(help="A task of the paper, such as multilingual/similarity (see semhub list).")],
+    model: Model = None,
+    protocol: Annotated[str, typer.Option(help="paper (as the paper's release), or sound (with controls).")] = "paper",
+    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a figure or table of the paper again, on the bundled models or on your own."""
+    from semhub import jobs
+
+    with terminal.watching() as watch:
+        done = jobs.reproduce(figure, model, out=out, limit=limit, seed=seed, protocol=protocol, watch=watch, workers=None)
     terminal.show_run(done, json)
 
 

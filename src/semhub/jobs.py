@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from semhub.errors import BadInput
+from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
 from semhub.runs.crew import fitting
 from semhub.runs.engine import silent
@@ -35,6 +35,19 @@ def run(
     plan = _plan(tasks, model, asked)
     done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
     return replace(done, report=report(done.folder, thresholds))
+
+
+def reproduce(figure: str, model: object | None = None, **asked) -> Run:
+    """Do again what a figure or table of the paper shows, as the paper's release does it -> the run; its figures lie in `figures/`.
+
+    Figures are named by their task (`tasks.SUITES["paper"]`), since their numbers differ between the paper's versions. `asked`:
+    the keywords of `run`. Raises UnknownName, which offers the nearest one.
+    """
+    from semhub.tasks import SUITES
+
+    if figure not in SUITES["paper"]:
+        raise UnknownName("figure of the paper", figure, SUITES["paper"])
+    return run([figure], model, **{"protocol": "paper"} | asked)
 
 
 def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out: str | Path | None = None, **asked) -> dict:

@@ -14,6 +14,8 @@ from semhub.errors import BadRecipe, UnknownName
 from semhub.lab import own
 
 RECIPES = Path(__file__).parent / "recipes"
+SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
+OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
 NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}}  # what keys look like whose default is None
 PARTNERS = ("true", "random", "deranged")
@@ -67,6 +69,7 @@ class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
     documents, `other_subjects` of the others'. What is None is left out of `as_dict`.
 
+    `others`: shares of all windows for `code`, `formula`, `en=code` and `en=formula`, taken from all languages alike.
     `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
     `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
     `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
@@ -87,9 +90,14 @@ class Recipe:
     role: str | None = None
     corpus: str | None = None
     apart: Mapping[str, int] | None = None
+    others: Mapping[str, float] | None = None
 
     def as_dict(self) -> dict:
         return _said(asdict(self))
+
+    def other_streams(self) -> tuple[str, ...]:
+        """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
+        return tuple(prefix + type for prefix in ("", f"{self.languages[0]}=") for type in OTHER_TYPES)
 
 
 def _said(table: Mapping) -> dict:
@@ -173,6 +181,8 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
+        if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
+            raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
         raise BadRecipe(f"{where}: bridges leave no room for other documents.")
     if recipe.bridges.partner not in PARTNERS:
@@ -181,7 +191,18 @@ def checked(recipe: Recipe, where: str) -> Recipe:
         raise BadRecipe(f"{where}: width {recipe.shape.width} cannot be shared among {recipe.shape.heads} heads.")
     if recipe.apart is not None:
         _check_apart(recipe, where)
+    if recipe.others is not None:
+        _check_others(recipe, where)
     return recipe
+
+
+def _check_others(recipe: Recipe, where: str) -> None:
+    if unknown := sorted(set(recipe.others) - set(recipe.other_streams())):
+        raise BadRecipe(f"{where}: [others] has the unknown stream {unknown[0]!r}; known: {', '.join(recipe.other_streams())}.")
+    if not 0 <= sum(recipe.others.values()) < 1 or min(recipe.others.values(), default=0) < 0:
+        raise BadRecipe(f"{where}: the shares of [others] must be 0 or more and leave room for the languages.")
+    if recipe.corpus is not None or recipe.apart is not None or recipe.languages[0] != "en":
+        raise BadRecipe(f"{where}: [others] needs the world's own text with en first, and no languages apart.")
 
 
 def _check_apart(recipe: Recipe, where: str) -> None:

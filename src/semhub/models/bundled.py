@@ -116,13 +116,13 @@ def nearest_bundled(name: str) -> str | None:
     return near[0] if near else None
 
 
-def untrained_network(twin: Bundled):
-    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a fixed seed."""
+def untrained_network(twin: Bundled, seed: int = UNTRAINED_SEED):
+    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a seed."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = twin.require()
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.random.fork_rng():
-        torch.manual_seed(UNTRAINED_SEED)
+        torch.manual_seed(seed)
         return folder, AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

@@ -19,7 +19,7 @@ from semhub.models.bundled import HUB, find_bundled, known_elsewhere, nearest_bu
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
-from semhub.models.senses import is_processor, senses_of
+from semhub.models.senses import is_processor, senses_of, without_video
 from semhub.models.strangers import Strangers
 from semhub.models.structure import Parts, find, kind_refused
 from semhub.models.tokens import encode
@@ -284,10 +284,10 @@ def words(tokenizer: Any, code: bool = False, senses: bool = False) -> Any:
     source = folder if folder.is_dir() else str(tokenizer)
     if folder.is_dir() and not (folder / "config.json").exists() and (folder / "adapter_config.json").exists():
         source = adapter_words(folder)
+    opener = AutoProcessor if senses else AutoTokenizer
     try:
-        return (AutoProcessor if senses else AutoTokenizer).from_pretrained(
-            source, trust_remote_code=code, local_files_only=Path(source).is_dir()
-        )
+        with without_video():
+            return opener.from_pretrained(source, trust_remote_code=code, local_files_only=Path(source).is_dir())
     except Exception as problem:
         first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
         what = "processor" if senses else "tokenizer"

@@ -5,7 +5,8 @@ it (embeddings, positions, whatever a family adds) is what reading, writing and 
 `image` or `audio` are those whose embedding is neither a row of the embedding table nor a vector that every input shares.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import signature
@@ -48,6 +49,39 @@ def senses_of(config) -> tuple[str, ...]:
     """The kinds of media that a configuration has a tower for."""
     parts = [config, getattr(config, "thinker_config", None)]
     return tuple(kind for kind, names in TOWERS.items() if any(getattr(part, name, None) is not None for part in parts for name in names))
+
+
+@contextmanager
+def without_video() -> Iterator[None]:
+    """Lets processors of images be built without their processor of videos, which needs torchvision; nothing here shows videos.
+
+    Where torchvision is installed this changes nothing; what it changes of transformers is put back.
+    """
+    from transformers import processing_utils
+    from transformers.utils import is_torchvision_available
+
+    if is_torchvision_available():
+        yield
+        return
+    mixin, openers = processing_utils.ProcessorMixin, processing_utils.MODALITY_TO_AUTOPROCESSOR_MAPPING._MAPPING_NAMES
+    check, opener = mixin.check_argument_for_proper_class, openers["video_processor"]
+
+    def lenient(self, name, value):
+        return None if "video" in name and value is None else check(self, name, value)
+
+    mixin.check_argument_for_proper_class, openers["video_processor"] = lenient, (__name__, "NoVideo")
+    try:
+        yield
+    finally:
+        mixin.check_argument_for_proper_class, openers["video_processor"] = check, opener
+
+
+class NoVideo:
+    """Stands where transformers would look for a processor of videos."""
+
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs) -> None:
+        return None
 
 
 def is_processor(value: Any) -> bool:
@@ -100,7 +134,9 @@ def processor_call(processor: Any, kind: str) -> Callable:
     def call(text, media, special):
         words = {} if special else {"add_special_tokens": False}
         if kind == "image":
-            return processor(text=text, images=[media.data], return_tensors="pt", **words)
+            from PIL import Image
+
+            return processor(text=text, images=[Image.fromarray(media.data)], return_tensors="pt", **words)
         rate = getattr(hearing, "sampling_rate", media.rate)
         return processor(text=text, audio=[resampled(media, rate)], sampling_rate=rate, return_tensors="pt", **words)
 
@@ -219,9 +255,14 @@ def fed_positions(model, ids: Tensor, embeds: Tensor) -> tuple[int, ...]:
 
 
 def shared_vectors(model) -> Tensor:
-    """`[vector, dim]`: parameters as wide as the residual stream that lie outside the trunk."""
+    """`[vector, dim]`: what stands at the end of a row of patches, whatever they show.
+
+    A parameter as wide as the residual stream outside the trunk, or the row of the token that a network keeps for it.
+    """
     inside = {id(weight) for weight in model.parts.trunk.parameters()}
     found = [w.detach() for w in model.parts.causal.parameters() if w.dim() == 1 and len(w) == model.dim and id(w) not in inside]
+    ends = [getattr(getattr(part, "vocabulary_mapping", None), "eol_token_id", None) for part in model.parts.causal.modules()]
+    found += [model.parts.embedding.weight[token].detach() for token in dict.fromkeys(ends) if token is not None]
     return torch.stack(found) if found else torch.zeros(0, model.dim)
 
 
@@ -280,8 +321,9 @@ def coverage(model, form: Form, mask, span: Span) -> Tensor:
     if tuple(mask.shape) != tuple(form.media.data.shape[:2]):
         raise BadInput(f"A mask lies over the pixels of its image, {list(form.media.data.shape[:2])}; found {list(mask.shape)}.")
     import numpy as np
+    from PIL import Image
 
-    drawn = np.repeat(np.asarray(mask, dtype=np.uint8)[..., None] * 255, 3, axis=2)
+    drawn = Image.fromarray(np.repeat(np.asarray(mask, dtype=np.uint8)[..., None] * 255, 3, axis=2))
     found = model.processor.image_processor(images=[drawn], return_tensors="pt", do_normalize=False, do_rescale=False)
     pixels = torch.as_tensor(found["pixel_values"]).float() / 255
     rows, columns = span.grid

@@ -21,6 +21,16 @@ from semhub.methods.declare import Declaration, Result
 GROUP = "semhub.tasks"
 BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics"))
 PROTOCOLS = ("sound", "paper")
+SUITES = {
+    "paper": (  # Wu et al. 2025, in the order of their sections
+        *(f"multilingual/{name}" for name in ("similarity", "lens", "trend", "steering")),
+        *(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention")),
+        *(f"code/{name}" for name in ("conjunction-lens", "role-lens", "intervention")),
+        *(f"semantics/{name}" for name in ("similarity", "role-lens")),
+        *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
+        *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ NEEDS = {
 
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every pair of types of every task that pushed something and compared it with controls (or, without any, at all)."""
-    places = [(task, measure.removesuffix(CHANGE)) for task, measure in evidence.tasks(model.name, CHANGE)]
+    places = [(task, m.removesuffix(CHANGE)) for m in evidence.measures(model.name, CHANGE) for task in evidence.tasks(model.name, m)]
     return [
         case(evidence, model, task, target, group, limits) for task, target in places for group in groups(evidence, model, task, target)
     ]

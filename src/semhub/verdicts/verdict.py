@@ -76,8 +76,8 @@ class Case:
     """A verdict that waits for its corrected p-value: what was found, and what was wanted of it.
 
     `smallest`: the smallest effect of interest. `upper`: the highest upper end of all places where the effect might have been
-    (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence). `remaining`: objections that stand
-    whatever the verdict is.
+    (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence).
+    `remaining`: objections that stand whatever the verdict is.
     """
 
     verdict: Verdict

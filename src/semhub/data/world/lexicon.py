@@ -162,6 +162,12 @@ def adjectives() -> tuple[Adjective, ...]:
 
 
 @cache
+def color_adjectives() -> dict[str, Adjective]:
+    """Colour -> the adjective that agrees with what has it; a colour is one concept, so `entries` lists it once, as a name."""
+    return {row[0]: Adjective(*row) for row in _rows(tables.COLOR_ADJECTIVES)}
+
+
+@cache
 def judgements(good: bool) -> tuple[Judgement, ...]:
     return tuple(Judgement(row[1], good, *row[1:]) for row in _rows(tables.JUDGEMENTS) if (row[0] == "+") == good)
 

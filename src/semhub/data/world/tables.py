@@ -315,3 +315,15 @@ pharmacy|esta farmacia|diese Apotheke|这家药店
 theater|este teatro|dieses Theater|这座剧院
 farm|esta granja|diesen Bauernhof|这个农场
 """
+# colours as adjectives, only for what is drawn: key | en | es m | es f | de (a stem that takes every ending) | zh
+COLOR_ADJECTIVES = """
+red|red|rojo|roja|rot|红色的
+blue|blue|azul|azul|blau|蓝色的
+green|green|verde|verde|grün|绿色的
+yellow|yellow|amarillo|amarilla|gelb|黄色的
+black|black|negro|negra|schwarz|黑色的
+white|white|blanco|blanca|weiß|白色的
+brown|brown|marrón|marrón|braun|棕色的
+gray|gray|gris|gris|grau|灰色的
+purple|purple|morado|morada|violett|紫色的
+"""
