@@ -17,6 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
 OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
+NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}}  # what keys look like whose default is None
 PARTNERS = ("true", "random", "deranged")
 
 
@@ -163,7 +164,7 @@ def _filled(kind: type, table: Mapping, where: str):
 def _like(entry, value, where: str):
     """The value, if it is of the kind of the field's default: a whole number, a number, a word, true or false, a table."""
     usual = entry.default_factory() if entry.default_factory is not MISSING else entry.default
-    usual = "" if usual is MISSING else usual
+    usual = NOT_SAID.get(entry.name, "") if usual in (MISSING, None) else usual
     wanted = {bool: bool, int: int, float: int | float, str: str, tuple: tuple, dict: Mapping}.get(type(usual))
     wrong = wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool))
     if wrong or (wanted is Mapping and not all(isinstance(share, int | float) and share >= 0 for share in value.values())):
