@@ -11,6 +11,7 @@ from pathlib import Path
 from semhub.errors import BadRecipe, UnknownName
 
 RECIPES = Path(__file__).parent / "recipes"
+KINDS = ("text", "llava", "qwen2-audio", "chameleon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,43 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Tower:
+    """The eye or ear that is grown beside the language model; `size` and `patch` in pixels, `bins` of the mel scale."""
+
+    width: int = 96
+    blocks: int = 3
+    heads: int = 4
+    inner: int = 256
+    size: int = 48
+    patch: int = 8
+    bins: int = 40
+    codes: int = 256  # of a codebook, where pictures become discrete tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """A model that sees or hears, grown from a text model: what stands beside a picture or a sound, and in which language.
+
+    `text`: a bundled model or the folder of a grown one; it gives tokenizer, first weights and the text documents that are
+    mixed in. `mixture`: of the languages that speak of what is shown; a language apart from the dominant one never speaks of
+    a concept that no bridge may contain.
+    """
+
+    name: str
+    kind: str
+    text: str = "semhub-text"
+    mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
+    halves: float = 0.15  # of the pictures are two plain colours
+    told: int = 3  # rows of a batch are captions alone, without what they tell of
+    plain: int = 5  # rows of a batch are text documents
+    tower: Tower = Tower()
+    training: Training = Training(steps=1500, batch=32, window=56, rate=1.5e-3, long_share=0, checkpoint=250)
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
     documents, `other_subjects` of the others'.
@@ -74,7 +112,7 @@ class Recipe:
         return asdict(self)
 
 
-def read_recipe(name_or_path: str | Path) -> Recipe:
+def read_recipe(name_or_path: str | Path) -> Recipe | Senses:
     """A recipe of the package by name, or a TOML file by path."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -87,7 +125,27 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         raise BadRecipe(f"{path}: there is no such recipe file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRecipe(f"{path}: not a TOML file ({error}).") from None
-    return checked(_filled(Recipe, {"name": path.stem} | table, str(path)), str(path))
+    return made({"name": path.stem} | table, str(path))
+
+
+def made(table: Mapping, where: str) -> Recipe | Senses:
+    """The recipe that a table writes down; its `kind` says of which sort of model (text, if it says nothing)."""
+    kind = table.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise BadRecipe(f"{where}: kind is {kind!r}; it can be {', '.join(map(repr, KINDS))}.")
+    if kind != "text":
+        return _checked_senses(_filled(Senses, table, where), where)
+    return checked(_filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where), where)
+
+
+def _checked_senses(recipe: Senses, where: str) -> Senses:
+    if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
+        raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
+    if recipe.tower.width % recipe.tower.heads or recipe.tower.size % recipe.tower.patch:
+        raise BadRecipe(f"{where}: tower.width must be a multiple of tower.heads, tower.size one of tower.patch.")
+    if not 0 <= recipe.told + recipe.plain < recipe.training.batch:
+        raise BadRecipe(f"{where}: told and plain rows leave none of the {recipe.training.batch} of a batch for what is shown.")
+    return recipe
 
 
 def _filled(kind: type, table: Mapping, where: str):
@@ -97,7 +155,7 @@ def _filled(kind: type, table: Mapping, where: str):
             raise BadRecipe(f"{where}: unknown key {key!r}; known here: {', '.join(known)}.")
     values = {}
     for key, value in table.items():
-        nested = next((cls for cls in (Bridges, Shape, Training) if cls.__name__.lower() == key), None)
+        nested = next((cls for cls in (Bridges, Shape, Training, Tower) if cls.__name__.lower() == key), None)
         if nested is not None and is_dataclass(nested):
             value = _filled(nested, value, f"{where} [{key}]")
         values[key] = tuple(value) if isinstance(value, list) else value
