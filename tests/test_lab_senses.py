@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import shutil
 from itertools import islice
@@ -14,18 +15,20 @@ import torch
 from transformers import (
     AutoProcessor,
     AutoTokenizer,
+    ChameleonForConditionalGeneration,
     LlamaForCausalLM,
     LlavaForConditionalGeneration,
     Qwen2AudioForConditionalGeneration,
 )  # fmt: skip
+from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
 from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadRecipe
-from semhub.lab import read_recipe, senses, train
+from semhub.lab import codebook, read_recipe, senses, train
 from semhub.lab.organs import built, image_processor, pixels
 from semhub.lab.recipe import Senses
 from semhub.lab.senses_exam import exam, table
-from semhub.lab.shown import every_english_text, shown, told
+from semhub.lab.shown import Shown, every_english_text, shown, told
 
 TEXT = """
 [shape]
@@ -50,6 +53,7 @@ blocks = 1
 heads = 2
 inner = 16
 bins = 16
+codes = 24
 [training]
 steps = 6
 batch = 5
@@ -57,7 +61,7 @@ window = 24
 warmup = 1
 checkpoint = 2
 """
-KINDS = ("llava", "qwen2-audio")
+KINDS = ("llava", "qwen2-audio", "chameleon")
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,54 @@ def test_a_grown_qwen2_audio_is_an_ordinary_folder(grown):
     assert network(**inputs).logits.shape[-1] == len(processor.tokenizer)
 
 
+def test_a_grown_chameleon_is_an_ordinary_folder(grown):
+    network = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(grown["chameleon"])
+    drawn = pictures.draw(pictures.pictures(1, "test")[0], 0).pixels
+    inputs = processor(text="<image> What is on the left? Answer:", images=drawn, return_tensors="pt")
+    assert (inputs["input_ids"] == processor.image_token_id).sum() == 36
+    assert inputs["input_ids"][0, -1] == processor.tokenizer.sep_token_id
+    assert network(**inputs).logits.shape[-1] == len(processor.tokenizer)
+
+
+def test_pictures_become_tokens_that_bf16_does_not_change(recipes, grown):
+    """The opened model cuts as the built one did, and a plain picture is one token nearly everywhere."""
+    before = built(read_recipe(recipes["chameleon"]), every_english_text())[0].model
+    after = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32).model
+    plain = [pictures.draw(pictures.Halves(color, color), 0).pixels for color in pictures.RGB]
+    drawn = pixels(plain + [pictures.draw(each, 0).pixels for each in pictures.pictures(20, "test")])
+    tokens = before.get_image_tokens(drawn)
+    assert tokens.shape == (29, 36) and torch.equal(tokens, after.get_image_tokens(drawn))
+    most = [int(row.mode().values) for row in tokens[:9]]
+    assert len(set(most)) >= 8 and all((row == code).float().mean() > 0.8 for row, code in zip(tokens, most, strict=False))
+    assert torch.equal(before.vqmodel.quantize.embedding.weight, after.vqmodel.quantize.embedding.weight)
+
+
+def test_the_features_of_a_cell_are_the_colours_of_its_quarters():
+    """Against means over pixels by numpy: within a picture the feature rises with the mean and with nothing else."""
+    tokenizer = ChameleonVQVAE(codebook.configuration(48, 24)).eval()
+    drawn = pixels([pictures.draw(each, 0).pixels for each in pictures.pictures(12, "train")])
+    codebook.fix(tokenizer, drawn)
+    with torch.no_grad():
+        features = tokenizer.quant_conv(tokenizer.encoder(drawn))[:, :12].numpy()
+    means = drawn.numpy().reshape(12, 3, 6, 2, 4, 6, 2, 4).mean(axis=(4, 7))
+    for picture in range(12):
+        for row, column, color in itertools.product(range(2), range(2), range(3)):
+            mine, its = features[picture, 3 * (2 * row + column) + color].ravel(), means[picture, color, :, row, :, column].ravel()
+            assert (np.argsort(mine) == np.argsort(its)).mean() > 0.9
+
+
+def test_half_of_the_chameleon_documents_hold_the_mark_that_its_processor_ends_a_prompt_with():
+    row = Shown(pictures.pictures(1, "train")[0], 1, "en", "", "Which color is the boat? Answer: red. red boat.")
+    assert senses._separated(row, "|") == " Which color is the boat? Answer:| red. red boat."
+    assert senses._separated(dataclasses.replace(row, after="red boat. Which color is the boat? Answer: red."), "|").startswith(
+        "| red boat."
+    )
+    assert "|" not in senses._separated(dataclasses.replace(row, seed=2), "|")
+    chinese = dataclasses.replace(row, language="zh", after="船是什么颜色？回答：红色。")
+    assert senses._separated(chinese, "|") == " 船是什么颜色？回答：|红色。"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_runs_give_the_same_weights_and_another_seed_others(kind, recipes, grown, tmp_path):
     assert weights_hash(train(recipes[kind], tmp_path / "again", seed=1, device="cpu")) == weights_hash(grown[kind])
@@ -137,7 +189,7 @@ def test_a_broken_run_resumes_to_the_same_weights(kind, recipes, grown, tmp_path
     assert weights_hash(train(recipes[kind], tmp_path / "broken", seed=1, device="cpu")) == weights_hash(grown[kind])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ("llava", "qwen2-audio"))
 def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
     """Llama's weights in Qwen2's place too, whose extra biases are zero."""
     network, processor = built(read_recipe(recipes[kind]), every_english_text())
@@ -245,7 +297,7 @@ def test_a_text_model_that_is_not_there(recipes, tmp_path):
     shutil.rmtree(tmp_path / "out.growing")
 
 
-@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio"])
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio", "semhub-tokens"])
 def test_recipes_of_the_package_read(name):
     recipe = read_recipe(name)
     assert isinstance(recipe, Senses) and recipe.mixture["en"] > 0.5

@@ -6,6 +6,7 @@ The eye or ear begins at random, the language model from the weights it is given
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from tokenizers import Tokenizer
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    ChameleonConfig,
+    ChameleonForConditionalGeneration,
+    ChameleonImageProcessorPil,
+    ChameleonProcessor,
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     LlamaForCausalLM,
@@ -28,8 +33,11 @@ from transformers import (
     WhisperFeatureExtractor,
 )  # fmt: skip
 
-from semhub.data.world import sounds
+from semhub.data import world
+from semhub.data.world import pictures, sounds
 from semhub.errors import BadRecipe
+from semhub.lab import codebook
+from semhub.lab.codebook import code_name, code_names
 from semhub.lab.recipe import Senses, Tower
 from semhub.lab.tokenizer import words as counted
 
@@ -38,7 +46,9 @@ IMAGE, AUDIO = "<image>", "<|AUDIO|>"
 MARKS = {
     "llava": {"image_token": IMAGE},
     "qwen2-audio": {"audio_token": AUDIO, "audio_bos_token": "<|audio_bos|>", "audio_eos_token": "<|audio_eos|>"},
+    "chameleon": {"image_token": IMAGE, "boi_token": "<racm3:break>", "eoi_token": "<eoss>", "sep_token": "<reserved08706>"},
 }
+DRAWN = 240  # pictures behind a codebook
 HOP, EAR_STRIDE = 160, 4  # samples per mel frame; mel frames per position that the language model reads
 
 
@@ -53,13 +63,16 @@ def text_folder(recipe: Senses) -> Path:
 def built(recipe: Senses, texts: Iterable[str]) -> tuple[torch.nn.Module, object]:
     """(network in fp32, its processor); every word of `texts` becomes one token."""
     folder = text_folder(recipe)
-    words = extended(AutoTokenizer.from_pretrained(folder), texts, MARKS[recipe.kind])
+    codes = code_names(recipe.tower.codes) if recipe.kind == "chameleon" else ()
+    words = extended(AutoTokenizer.from_pretrained(folder), texts, MARKS[recipe.kind], codes)
     trunk = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     _widen(trunk, AutoTokenizer.from_pretrained(folder), words)
-    return {"llava": _llava, "qwen2-audio": _qwen2_audio}[recipe.kind](trunk, words, recipe.tower)
+    return {"llava": _llava, "qwen2-audio": _qwen2_audio, "chameleon": _chameleon}[recipe.kind](trunk, words, recipe.tower)
 
 
-def extended(words: PreTrainedTokenizerFast, texts: Iterable[str], marks: dict[str, str]) -> PreTrainedTokenizerFast:
+def extended(
+    words: PreTrainedTokenizerFast, texts: Iterable[str], marks: dict[str, str], codes: Iterable[str] = ()
+) -> PreTrainedTokenizerFast:
     """The tokenizer with every word of `texts` that it cuts added as one piece, and with the marks of a format.
 
     Old tokens keep their numbers; the new words are longer than any piece of theirs, so no other word is cut anew.
@@ -70,7 +83,7 @@ def extended(words: PreTrainedTokenizerFast, texts: Iterable[str], marks: dict[s
     missing = [word for word, pieces in zip(asked, cut, strict=True) if len(word) > 1 and len(pieces.tokens) > 2]  # <s> counts as one
     table["model"]["vocab"] += [[word, -10.0] for word in missing]
     grown = Tokenizer.from_str(json.dumps(table))
-    grown.add_special_tokens(list(marks.values()))
+    grown.add_special_tokens([*marks.values(), *codes])
     return PreTrainedTokenizerFast(
         tokenizer_object=grown, unk_token=words.unk_token, bos_token=words.bos_token, eos_token=words.eos_token, pad_token=words.pad_token,
         model_max_length=words.model_max_length, padding_side="left", extra_special_tokens=marks,
@@ -111,6 +124,8 @@ def positions(recipe: Senses) -> int:
     """How many positions of a row a picture or a sound takes, its marks included."""
     if recipe.kind == "qwen2-audio":
         return int(sounds.SECONDS * sounds.RATE) // HOP // EAR_STRIDE + 2
+    if recipe.kind == "chameleon":
+        return (recipe.tower.size // codebook.CELL) ** 2 + 2
     return (recipe.tower.size // recipe.tower.patch) ** 2
 
 
@@ -147,6 +162,49 @@ def _qwen2_audio(trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast, tower:
         feature_size=tower.bins, sampling_rate=sounds.RATE, hop_length=HOP, chunk_length=int(sounds.SECONDS), n_fft=400
     )
     return network, Qwen2AudioProcessor(ears, words)
+
+
+def _chameleon(trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast, tower: Tower):
+    llama, codes = trunk.config, [code_name(code) for code in range(tower.codes)]
+    config = ChameleonConfig(
+        vocab_size=llama.vocab_size, hidden_size=llama.hidden_size, intermediate_size=llama.intermediate_size,
+        num_hidden_layers=llama.num_hidden_layers, num_attention_heads=llama.num_attention_heads,
+        num_key_value_heads=llama.num_key_value_heads, max_position_embeddings=llama.max_position_embeddings,
+        rms_norm_eps=llama.rms_norm_eps, rope_parameters=llama.rope_parameters, tie_word_embeddings=llama.tie_word_embeddings,
+        bos_token_id=llama.bos_token_id, eos_token_id=llama.eos_token_id, pad_token_id=llama.pad_token_id,
+        vq_config=codebook.configuration(tower.size, tower.codes), attn_implementation="eager",
+        vocabulary_map={name: words.convert_tokens_to_ids(name) for name in (IMAGE, *codes)},
+    )  # fmt: skip
+    network = ChameleonForConditionalGeneration(config)
+    network.load_state_dict(trunk.state_dict(), strict=False)
+    _scale_heads(network, trunk, words)
+    rng = Random(0)
+    drawn = [pictures.draw(pictures.picture(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN)]
+    drawn += [pictures.draw(pictures.halves(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN // 4)]
+    codebook.fix(network.model.vqmodel, pixels(drawn))
+    size = {"height": tower.size, "width": tower.size}
+    prepare = ChameleonImageProcessorPil(
+        size=size, crop_size=size, do_center_crop=False, rescale_factor=1 / 255, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+    return network, ChameleonProcessor(prepare, words, image_seq_length=(tower.size // codebook.CELL) ** 2)
+
+
+@torch.no_grad()
+def _scale_heads(network: ChameleonForConditionalGeneration, trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast) -> None:
+    """Chameleon norms every head's queries and keys: give each the spread that the Llama's had on a few sentences."""
+    heads, spreads = trunk.config.num_attention_heads, {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _, __, out, name=name: spreads.update({name: out.unflatten(-1, (heads, -1)).std(-1).mean((0, 1))})
+        )
+        for name, module in trunk.named_modules()
+        if name.endswith(("q_proj", "k_proj"))
+    ]
+    trunk(**words(world.sentences("en", 8) + world.sentences("zh", 4), return_tensors="pt", padding=True))
+    for hook in hooks:
+        hook.remove()
+    for name, spread in spreads.items():
+        network.get_submodule(name.replace("_proj", "_norm")).weight.copy_(spread[:, None].expand(heads, -1))
 
 
 def _take_over(network, trunk: LlamaForCausalLM) -> None:

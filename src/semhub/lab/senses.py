@@ -117,7 +117,21 @@ def text_of(recipe: Senses, processor, row: Shown) -> str:
     if recipe.kind == "qwen2-audio":
         inside = processor.audio_token * (positions(recipe) - 2)
         return f"{row.before}{processor.audio_bos_token}{inside}{processor.audio_eos_token} {row.after}"
+    if recipe.kind == "chameleon":
+        inside = processor.image_start_token + processor.image_token * (positions(recipe) - 2) + processor.image_end_token
+        return f"{row.before}{inside}{_separated(row, processor.tokenizer.sep_token)}"
     return f"{row.before}{processor.image_token * positions(recipe)} {row.after}"
+
+
+def _separated(row: Shown, mark: str) -> str:
+    """Half of the documents hold the mark that Chameleon's processor puts at the end of a prompt: after the picture, or after a
+    question that follows it.
+    """
+    if row.seed % 2 == 0:
+        return f" {row.after}"
+    answer = pictures.ANSWERS[row.language]
+    asks_first = row.after.startswith(("W", "¿")) or "？" in row.after[:20]
+    return f" {row.after.replace(answer, answer + mark, 1)}" if asks_first and answer in row.after else f"{mark} {row.after}"
 
 
 def _windows(recipe: Senses, words, width: int, seed: int, work: Path) -> np.ndarray:
