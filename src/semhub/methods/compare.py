@@ -17,7 +17,8 @@ from semhub.measures import neighbours, similarity
 from semhub.measures.permutation import peak_p
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
-from semhub.types import Concept
+from semhub.types import Concept, Input
+from semhub.types import shown as with_media
 
 Key = tuple[str, str, str | None]  # measure, group, control
 PERMUTATIONS = 499
@@ -82,8 +83,17 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
     return View(split, place, concepts, sides, {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()})
 
 
-def shown(place: Place, type: str, concept: Concept) -> str | None:
-    return place.text(type, concept.text(type)) if type in concept.forms else None
+def shown(place: Place, type: str, concept: Concept) -> Input | None:
+    """What the model is given of a concept in a type, at a place; None where there is no such form or position."""
+    if type not in concept.forms:
+        return None
+    form = concept.forms[type]
+    text = place.text(type, form.text)
+    return None if text is None else with_media(text, form.media, type)
+
+
+def text_of(given: Input) -> str:
+    return given if isinstance(given, str) else given.text
 
 
 def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept]) -> None:
@@ -92,7 +102,7 @@ def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept
     for place in ask.places:
         texts = [c.text(type) for c in concepts]
         longer = [shown(place, type, c) for c in concepts]
-        if plain and place.show is not None and None not in longer:
+        if plain and place.show is not None and all(isinstance(each, str) for each in longer):
             bench.states_inside(texts, longer, plain, {place.name: place.at}, bench.chosen(ask.first_layer), ask.special)
 
 
@@ -256,8 +266,10 @@ def strata_of(ask: Compare, bench: Bench, view: View, left: str, right: str) -> 
     ]
 
 
-def token_bins(bench: Bench, texts: Sequence[str], bins: int = 4) -> list[int]:
-    """The quarter of the lengths in tokens that each text falls into."""
+def token_bins(bench: Bench, texts: Sequence[Input], bins: int = 4) -> list[int]:
+    """The quarter of the lengths in tokens that each text falls into; images and sounds all fall into one."""
+    if not all(isinstance(text, str) for text in texts):
+        return [0] * len(texts)
     lengths = np.array([len(e.ids) for e in bench.model.encode(list(texts))])
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)[1:-1]))
     return np.searchsorted(edges, lengths, side="right").tolist()
@@ -265,5 +277,5 @@ def token_bins(bench: Bench, texts: Sequence[str], bins: int = 4) -> list[int]:
 
 def overlap(place: Place, concept: Concept, left: str, right: str) -> bool:
     """Whether the two sides share a written word or number (names, figures), case aside."""
-    a, b = ({w for w in shown(place, t, concept).lower().split() if w.isalnum()} for t in (left, right))
+    a, b = ({w for w in text_of(shown(place, t, concept)).lower().split() if w.isalnum()} for t in (left, right))
     return bool(a & b)
