@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from semhub.data import world
 from semhub.data.world import lexicon
 from semhub.errors import BadInput, BadRecipe, UnknownName
 from semhub.lab import read_recipe, train
-from semhub.lab.grow import packed_windows, rate
+from semhub.lab.grow import packed_windows, precision, rate
 from semhub.lab.tokenizer import tokenizer, words
 
 TINY = """
@@ -89,8 +90,18 @@ def test_a_killed_run_resumes_to_the_same_weights(tiny, grown, tmp_path):
 def test_a_folder_begun_with_another_recipe_is_refused(tiny, tmp_path):
     (tmp_path / "mine.growing").mkdir()
     (tmp_path / "mine.growing" / "recipe.json").write_text("{}")
-    with pytest.raises(BadInput, match="another recipe or seed"):
+    with pytest.raises(BadInput, match="another recipe, seed or precision"):
         train(tiny, tmp_path / "mine", seed=1)
+
+
+@pytest.mark.parametrize(("able", "numbers"), [({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")])
+def test_bf16_is_used_where_the_processor_has_it(monkeypatch, able, numbers):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert precision("cpu") == numbers
+
+
+def test_a_grown_folder_says_how_its_numbers_were_kept(grown):
+    assert json.loads((grown / "recipe.json").read_text())["precision"] == precision("cpu")
 
 
 def test_windows_hold_one_stream_each(trained_tokenizer):

@@ -41,6 +41,9 @@ def result():
 def test_english_leads_in_the_middle_and_trails_at_the_end(result):
     anchor = [r.value for r in rows(result, measure="anchor", group="es:en", variant=None, control=None)]
     assert anchor[1] > 4 and anchor[2] < -4
+    wrong = [r.value for r in rows(result, measure="anchor", group="es:en", variant=None, control="wrong-word")]
+    excess = [r.value for r in rows(result, measure="anchor_excess", group="es:en", variant=None)]
+    assert excess == pytest.approx(np.subtract(anchor, wrong).tolist(), abs=1e-5)
     assert all(r.low <= r.value <= r.high and r.n == 12 for r in rows(result, measure="anchor", group="es:en", variant=None))
 
 

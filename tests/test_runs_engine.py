@@ -193,6 +193,7 @@ def test_a_task_that_speaks_for_another_is_an_internal_error(tmp_path):
 def test_events_tell_where_a_run_stands(tmp_path):
     events = []
     do(tmp_path / "run", watch=events.append)
-    assert [event.kind for event in events if event.kind != "progress"] == ["opening", "part", "done", "part", "done"] * 2 + ["gathered"]
+    told = [event.kind for event in events if event.kind != "progress"]
+    assert told == ["opening", "opened", "part", "done", "part", "done"] * 2 + ["gathered"]
     assert [event.index for event in events if event.kind == "part"] == [1, 2, 3, 4]
     assert [(event.done, event.total) for event in events if event.kind == "progress"][:3] == [(0, 3), (1, 3), (2, 3)]

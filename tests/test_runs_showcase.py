@@ -53,7 +53,22 @@ def test_the_map_ends_in_what_the_model_itself_says_next():
     assert (map_["type"], map_["text"], map_["layers"]) == ("en", "The dog sees the", list(range(model.layers + 1)))
     ids = model.tokenizer("The dog sees the", return_tensors="pt")["input_ids"]
     probabilities, best = model.network(ids).logits[0, -1].softmax(-1).topk(showcase.TOP)
-    word, probability = map_["words"][-1][-1][0]
+    word, probability, _ = map_["words"][-1][-1][0]
     assert word == written(model, int(best[0]))
     assert probability == pytest.approx(float(probabilities[0].detach()), abs=1e-4)
     assert len(map_["words"]) == model.layers + 1 and len(map_["words"][0]) == len(map_["tokens"]) == ids.shape[1]
+
+
+def test_each_word_says_which_language_it_is_of():
+    model = load()
+    types = showcase.types_of_tokens(plan(), model)
+    of = lambda word: types[model.tokenizer.convert_tokens_to_ids(word)]  # noqa: E731
+    assert (of("▁dog"), of("▁perro"), of("狗"), of("und")) == ("en", "es", "zh", "de")
+    assert of(".") is None and of("3") is None and len(types) == model.vocab
+
+
+def test_words_of_own_pairs_are_told_apart_by_the_pairs():
+    model = load(*tiny("llama"), prove=False)
+    concepts = [Concept("1", {"en": Form("en", "the dog"), "xx": Form("xx", "cat cat")})]
+    types = showcase.types_of_tokens(plan(pairs=SimpleNamespace(concepts=concepts, types=("en", "xx"))), model)
+    assert set(types) >= {"en", "xx"}

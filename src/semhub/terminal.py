@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import indent
 
 from rich.console import Console
 from rich.table import Table
@@ -57,8 +58,8 @@ def watching() -> Iterator[Callable]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         whole = progress.add_task("run", total=None)
-        part = progress.add_task("", total=None, visible=False)
-        yield lambda event: _bar(progress, whole, part, event)
+        bars: dict = {}  # the parts that are being done
+        yield lambda event: _bar(progress, whole, bars, event)
 
 
 def _line(console: Console, event) -> None:
@@ -70,19 +71,24 @@ def _line(console: Console, event) -> None:
         console.print(f"[{event.index}/{event.parts}] {event.part.task} on {event.part.model}: {event.done} readings, {event.note}")
 
 
-def _bar(progress, whole, part, event) -> None:
+def _bar(progress, whole, bars: dict, event) -> None:
     if event.kind == "note":
         _line(progress.console, event)
     elif event.kind == "kept":
         progress.update(whole, total=event.total, completed=event.done)
     elif event.kind == "opening":
-        progress.update(part, description=f"opening {event.note}", visible=True, total=None)
+        if event.note not in bars:  # another process may be opening it too
+            bars[event.note] = progress.add_task(f"opening {event.note}", total=None)
+    elif event.kind == "opened":
+        if event.note in bars:
+            progress.remove_task(bars.pop(event.note))
     elif event.kind == "part":
         progress.update(whole, total=event.parts)
-        progress.reset(part, description=f"{event.part.task} on {event.part.model}", visible=True, total=None)
+        bars[event.part] = progress.add_task(f"{event.part.task} on {event.part.model}", total=None)
     elif event.kind == "progress":
-        progress.update(part, completed=event.done, total=event.total)
+        progress.update(bars[event.part], completed=event.done, total=event.total)
     elif event.kind == "done":
+        progress.remove_task(bars.pop(event.part))
         progress.update(whole, advance=1)
         _line(progress.console, event)
 
@@ -110,6 +116,28 @@ def _tenth(console: Console, shown: set[int], step: int, steps: int, note: str) 
     if tenth not in shown:
         shown.add(tenth)
         console.print(f"step {step} of {steps}: {note}")
+
+
+def said(note: str) -> None:
+    """One line for a person or a log."""
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(note)
+
+
+def show_card(card: dict, json_wanted: bool) -> None:
+    """What a grown model can do, and whether it is matched to the model that it is a control of."""
+    if json_wanted:
+        print_json(card)
+        return
+    interval = lambda s: f"[{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
+    rows = [(s["type"], s["subject"], f"{s['accuracy']:.2f}", interval(s), f"{s['chance']:.2f}", s["n"]) for s in card["scores"]]
+    print_table(("type", "subject", "accuracy", "95% interval", "chance", "n"), rows)
+    if card["matches"]:
+        found = [
+            (m["type"], f"{m['model']:.2f}", f"{m['control']:.2f}", f"{m['share']:.2f}", "yes" if m["matched"] else "NO")
+            for m in card["matches"]
+        ]
+        print_table(("type", "model", "this one", "share", "matched (0.90)"), found)
+    print(f"Card: {card['card']}")
 
 
 def show_run(done, json_wanted: bool) -> None:
@@ -155,6 +183,18 @@ def show_tasks(tasks: list[dict], json_wanted: bool) -> None:
         print_table(("task", "types", "question"), [(each["name"], ",".join(each["types"]), each["question"]) for each in tasks])
 
 
+def show_task(task: dict, json_wanted: bool) -> None:
+    """All that one task states, a line a fact."""
+    if json_wanted:
+        print_json(task)
+        return
+    print(task["name"])
+    for name, value in task.items():
+        if name not in ("name", "protocol") and value:
+            print(f"  {name}: {', '.join(value) if isinstance(value, list) else value}")
+    print("\n" + indent(task["protocol"], "  "))
+
+
 def show_models(models: list[dict], json_wanted: bool) -> None:
     if json_wanted:
         print_json(models)
@@ -180,6 +220,34 @@ def show_certificate(certificate: dict, json_wanted: bool) -> None:
 
 def _error(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
+
+
+def show_comparison(found: dict, out, json_wanted: bool) -> None:
+    """The effects of each run against the first's; what is beyond each control stands in the files."""
+    if json_wanted:
+        print_json(found)
+        return
+    shown = lambda value: "" if value is None else f"{value:.3f}"  # noqa: E731
+    rows = [
+        (
+            row["run"],
+            row["claim"],
+            row["group"],
+            f"{row['first_verdict'] or 'not measured'} {shown(row['first'])}",
+            f"{row['verdict'] or 'not measured'} {shown(row['value'])}",
+            f"{shown(row['difference'])} [{shown(row['low'])}, {shown(row['high'])}]"
+            if row["low"] is not None
+            else shown(row["difference"]),
+            f"{row['paired']} items" if row["paired"] else "intervals",
+        )
+        for row in found["rows"]
+        if row["what"] == "effect"
+    ]
+    print_table(("run", "claim", "of", f"first: {found['runs'][0]['name']}", "this run", "difference", "paired by"), rows)
+    for note in found["notes"]:
+        print(f"Mind: {note}")
+    if out is not None:
+        print(f"Page: {out / 'compare.html'}")
 
 
 def show_lens(table: dict, json_wanted: bool) -> None:

@@ -1,8 +1,9 @@
 """The procedures of `Decode` and `DecodeWords`: which words do the layers speak before a prompt is continued (Eq. 2)?
 
 Blind to which model is read and to what the prompts are about. Rows: `logprob` and `prob` of the first token of a word,
-`anchor` (a type's word minus the prompt's own), `lift` (right over wrong), `accuracy` among candidates, `eligible`;
-`resemblance` by a reader without an unembedding, and `disagreement` between readers.
+`anchor` (a type's word minus the prompt's own), `anchor_excess` (the same beyond wrong words, item by item: frequency taken
+out), `lift` (right over wrong), `accuracy` among candidates, `eligible`; `resemblance` by a reader without an unembedding, and
+`disagreement` between readers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def decode(ask: Decode, bench: Bench) -> Result:
         for type in dict.fromkeys(c.type for c in clozes):
             mine = [c for c in clozes if c.type == type]
             spots = [spot(ask, bench, c) for c in mine]
-            states = bench.states([c.prompt for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
+            states = bench.states([c.shown for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
             found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:
@@ -87,7 +88,7 @@ def of_type(
         measured = quantities(ask.lens, table, type, spots, ask.types, {**columns, "variant": variant})
         if variant is None:
             measured += beside(ask, bench, table, type, clozes, spots, states, columns)
-            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
+            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots], sources=[s.cluster for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], ask.lens.intervals)
         if ask.lens.wrong:
             readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})
@@ -194,6 +195,8 @@ def quantities(
             add("anchor", of("right") - table.values[own, "right"], keep=headline)
             if lens.wrong:
                 add("anchor", of("wrong") - table.values[own, "wrong"], "wrong-word")
+                beyond = of("right") - of("wrong") - table.values[own, "right"] + table.values[own, "wrong"]
+                add("anchor_excess", beyond, keep=headline)
         if lens.accuracy and control is None:
             add("accuracy", of("hit"))
             add("accuracy", np.where(np.isnan(of("hit")), np.nan, chances(spots, t)[:, None]), "chance")
@@ -323,11 +326,20 @@ def read_places(ask: DecodeWords, bench: Bench, texts: Sequence[str], spots: Map
 # the map of tokens ---------------------------------------------------------------------------------------------------
 
 
-def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, layers: Sequence[int] | None = None) -> list[dict]:
+def token_map(
+    model,
+    texts: Sequence[str],
+    norm: str = "final",
+    top: int = 3,
+    layers: Sequence[int] | None = None,
+    types: Sequence[str | None] | None = None,
+) -> list[dict]:
     """For each text, its tokens and the `top` likeliest words at every layer and position, with probabilities.
 
-    `words[layer][position]` is a list of (word, probability); words are decoded as people write them.
+    `words[layer][position]` is a list of (word, probability), and with `types` (the likeliest type of each token of the
+    vocabulary, None where there is none) of (word, probability, type); words are decoded as people write them.
     """
+    said = lambda id, p: (written(model, id), round(p, 4)) + (() if types is None else (types[id],))  # noqa: E731
     layers = list(layers) if layers is not None else list(range(model.layers + 1))
     encodings = model.encode(list(texts))
     maps = [
@@ -340,9 +352,7 @@ def token_map(model, texts: Sequence[str], norm: str = "final", top: int = 3, la
         with torch.no_grad():
             values, ids = top_k(states, model.head, top, norm)
         for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):
-            entry["words"].append(
-                [[(written(model, i), round(p, 4)) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)]
-            )
+            entry["words"].append([[said(i, p) for i, p in zip(w, q, strict=True)] for w, q in zip(row, probabilities, strict=True)])
     return maps
 
 

@@ -14,7 +14,6 @@ from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Inject, Push, Result
 from semhub.methods.steer import credentials, differences, generate, judged
-from semhub.models.generate import Ask
 from semhub.models.structure import evaluating
 from semhub.models.write import Edit
 from semhub.types import Prompt
@@ -44,12 +43,12 @@ def sources(ask: Inject, type: str) -> list[str]:
 def group(ask: Inject, bench: Bench, source: str, prompts: Sequence[Prompt], layer: int) -> list[Measured]:
     """The prompts of one type under one source's words, at each coefficient."""
     edit = spread_edit(bench, ask.pushes[source], layer) if ask.spread else last_edit(ask, bench, ask.pushes[source], prompts, layer)
-    (written,) = generate(bench, [Ask([p.text for p in prompts], (edit,), ask.strengths)], ask.sampled)
+    written = generate(bench, [p.shown for p in prompts], ask.sampled, (edit,), ask.strengths)
     columns = {"group": f"{source}>{prompts[0].type}", "position": "first" if ask.spread else "last", "layer": layer}
     return [
         Measured(name, values, {**columns, "strength": float(strength)})
-        for strength, found in zip(ask.strengths, judged(ask, prompts, written, list(ask.judges)), strict=True)
-        for name, values in found.items()
+        for strength in ask.strengths
+        for name, values in judged(ask, bench, prompts, written[strength], list(ask.judges)).items()
     ]
 
 

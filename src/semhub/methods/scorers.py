@@ -283,7 +283,7 @@ def mean_logprobs(model: models.Model, spans: Sequence[Span]) -> list[float]:
     of = torch.tensor([beginnings.index(span.before) for span in spans], device=model.device)
     before, shown = left_padded(beginnings)
     cache = new_cache(model)
-    logits = forward(model, before.to(model.device), shown.to(model.device), cache, 1)
+    logits = forward(model, before.to(model.device), shown.to(model.device), cache)
     cache.reorder_cache(of)
     ids, scored = right_padded([span.scored for span in spans])
     ids, scored = ids.to(model.device), scored.to(model.device)
@@ -291,7 +291,7 @@ def mean_logprobs(model: models.Model, spans: Sequence[Span]) -> list[float]:
     if ids.shape[1] > 1:
         # the last token is scored and has nothing to tell
         mask = torch.cat([shown.to(model.device)[of], scored[:, :-1]], 1)
-        found = torch.cat([found, logprobs(forward(model, ids[:, :-1], mask, cache, ids.shape[1] - 1), ids[:, 1:])], 1)
+        found = torch.cat([found, logprobs(forward(model, ids[:, :-1], mask, cache, keep=ids.shape[1] - 1), ids[:, 1:])], 1)
     scored = scored.to(found.device)
     return ((found.double() * scored).sum(-1) / scored.sum(-1)).tolist()
 

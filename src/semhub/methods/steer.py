@@ -24,6 +24,7 @@ from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Judges, Push, Result, Sampled, Steer
 from semhub.models.generate import Ask
 from semhub.models.sampling import Sampling
+from semhub.models.tokens import BARE_SPACES
 from semhub.models.write import Edit
 from semhub.types import Prompt
 
@@ -31,6 +32,7 @@ RANDOM, AS_TEXT, LAYER_0 = "random-direction", "as-text", "layer-0"
 WRONG_LAYER, WRONG_POSITION = "wrong-layer", "wrong-position"
 WITHOUT_MAIN, WITHOUT_RANDOM = "without-main", "without-random"
 ALL = "all"  # variant: over all prompts, where an output that cannot be judged counts as no change
+UNEMBEDDING = "unembedding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Half:
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
     layers = depths(ask, bench)
-    lengths = mean_lengths(bench, [p.text for p in (*ask.rehearsal, *ask.prompts)], layers)
+    lengths = mean_lengths(bench, [p.shown for p in (*ask.rehearsal, *ask.prompts)], layers)
     readings, outcomes, chosen = [], [], {}
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
@@ -184,14 +186,14 @@ def run(
 ) -> list[Cell]:
     """A cell for each setting; all of them are rows of the same generation, and are judged together."""
     alike = [list(same) for _, same in groupby(sorted(settings, key=kind), key=kind)]
-    written = generate(bench, [asked(ask, bench, half, same, lengths, main) for same in alike], ask.sampled)
+    written = generate_all(bench, [asked(ask, bench, half, same, lengths, main) for same in alike], ask.sampled)
     texts = {s: texts for same, found in zip(alike, written, strict=True) for s, texts in zip(same, found, strict=True)}
     elsewhere = {s for s in settings if s.layer not in (None, chosen)}
     values: dict[Setting, dict[str, np.ndarray]] = {s: {} for s in settings}
     for name in measures:
         here = [s for s in settings if name not in ask.at_choice or s not in elsewhere]
-        for s, found in zip(here, judged(ask, half.prompts, [texts[s] for s in here], [name]), strict=True):
-            values[s] |= found
+        for s, found in zip(here, judged_together(ask, bench, half.prompts, [texts[s] for s in here], name), strict=True):
+            values[s][name] = found
     return [Cell(s, values[s], tuple(w[0] for w in texts[s])) for s in settings]
 
 
@@ -203,7 +205,7 @@ def kind(s: Setting) -> tuple:
 
 def asked(ask: Steer, bench: Bench, half: Half, settings: Sequence[Setting], lengths: dict[int, float], main: str) -> Ask:
     """The prompts under settings that differ in strength alone."""
-    first, texts = settings[0], [p.text for p in half.prompts]
+    first, texts = settings[0], [p.shown for p in half.prompts]
     if first.control == AS_TEXT:
         push = ask.pushes[first.source]
         return Ask([push.as_text(p, int(np.sign(first.strength))) for p in half.prompts], (), (1.0,))
@@ -234,17 +236,42 @@ def directions(ask: Steer, bench: Bench, half: Half, setting: Setting) -> Tensor
 def differences(bench: Bench, push: Push, prompts: Sequence[Prompt], layer: int) -> Tensor:
     """`[prompt, dim]`: the state of the text pushed toward, minus that of the text pushed away from (means, where there are several)."""
     sides = [[side(p) for p in prompts] for side in (push.toward, push.away)]
+    if push.at == UNEMBEDDING:
+        toward, away = (torch.stack([unembedding(bench, group) for group in side]) for side in sides)
+        return toward - away
     texts = list(dict.fromkeys(t for side in sides for group in side for t in group))
     states = dict(zip(texts, bench.quiet().states(texts, {"at": push.at}, [layer])["at"].layer(layer), strict=True))
     toward, away = (torch.stack([torch.stack([states[t] for t in group]).mean(0) for group in side]) for side in sides)
     return toward - away
 
 
-def generate(bench: Bench, asks: Sequence[Ask], sampled: Sampled) -> list[list[list[list[str]]]]:
+def unembedding(bench: Bench, words: Sequence[str]) -> Tensor:
+    """`[dim]`: the mean raw unembedding row of the words' first tokens, each after a space where the tokenizer has such tokens."""
+    ids = [first_token(bench.model, word) for word in words]
+    return bench.model.head.rows(torch.tensor(ids)).mean(0)
+
+
+def first_token(model, word: str) -> int:
+    """The first token of a word of running text; a bare space before it, which says nothing, is passed over."""
+    ids = model.encode([f" {word}"], special=False)[0].ids
+    bare = len(ids) > 1 and model.tokenizer.convert_ids_to_tokens(ids[0]) in BARE_SPACES
+    return ids[1] if bare else ids[0]
+
+
+def generate(
+    bench: Bench, prompts: Sequence, sampled: Sampled, change: Sequence[Edit], strengths: Sequence[float]
+) -> dict[float, list[list[str]]]:
+    """Texts by strength, prompt and seed."""
+    (found,) = generate_all(bench, [Ask(prompts, tuple(change), tuple(strengths))], sampled)
+    return dict(zip(map(float, strengths), found, strict=True))
+
+
+def generate_all(bench: Bench, asks: Sequence[Ask], sampled: Sampled) -> list[list[list[list[str]]]]:
     """Texts by ask, strength, prompt and seed; every one is a row of the same sweep."""
     seeds = [0] if sampled.greedy else [bench.seed * 1000 + k for k in range(sampled.seeds)]
     sampling = Sampling(sampled.temperature, sampled.top_p, sampled.frequency_penalty, sampled.greedy)
-    longest = max(len(encoding.ids) for encoding in bench.model.encode(list(dict.fromkeys(p for ask in asks for p in ask.prompts))))
+    texts = list(dict.fromkeys(p for ask in asks for p in ask.prompts if isinstance(p, str)))
+    longest = max((len(encoding.ids) for encoding in bench.model.encode(texts)), default=64)
     rows = bench.model.generate_all(
         asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=max(8, bench.batch_tokens // longest)
     )
@@ -258,16 +285,30 @@ def by_strength(ask: Ask, rows: Sequence, seeds: int) -> list[list[list[str]]]:
     return [[texts[start(p, s) :][:seeds] for p in range(len(ask.prompts))] for s in range(strengths)]
 
 
-def judged(ask, prompts: Sequence[Prompt], written: Sequence, measures: Sequence[str]) -> list[dict[str, np.ndarray]]:
-    """`written`: texts by cell, prompt and seed -> each cell's measures per prompt: the mean over the seeds that can be judged, or nan."""
+def unpushed_texts(ask, bench: Bench, prompts: Sequence[Prompt]) -> list[list[str]]:
+    """What each prompt writes by itself, by seed; written once per run."""
+    texts = tuple(p.text for p in prompts)
+    key = ("unpushed", texts, ask.sampled, bench.seed)
+    if key not in bench.memo:
+        bench.memo[key] = generate(bench, texts, ask.sampled, (), (1.0,))[1.0]
+    return bench.memo[key]
+
+
+def judged(
+    ask, bench: Bench, prompts: Sequence[Prompt], written: Sequence[Sequence[str]], measures: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Each measure per prompt: the mean over the seeds that can be judged, nan where none can."""
+    return {name: judged_together(ask, bench, prompts, [written], name)[0] for name in measures}
+
+
+def judged_together(ask, bench: Bench, prompts: Sequence[Prompt], written: Sequence, measure: str) -> np.ndarray:
+    """`written`: texts by cell, prompt and seed -> one measure, `[cell, prompt]`, of all cells at once."""
     flat = [(p, text) for cell in written for p, texts in zip(prompts, cell, strict=True) for text in texts]
-    found: dict[str, np.ndarray] = {}
-    for name in measures:
-        values = np.array([np.nan if v is None else v for v in ask.judges[name]([p for p, _ in flat], [t for _, t in flat])], dtype=float)
-        values = values.reshape(len(written), len(prompts), -1)
-        counts = (~np.isnan(values)).sum(2)
-        found[name] = np.where(counts > 0, np.nansum(values, 2) / counts.clip(1), np.nan)
-    return [{name: values[cell] for name, values in found.items()} for cell in range(len(written))]
+    beside = ([t for texts in unpushed_texts(ask, bench, prompts) for t in texts] * len(written),) if measure in ask.relative else ()
+    scores = ask.judges[measure]([p for p, _ in flat], [t for _, t in flat], *beside)
+    values = np.array([np.nan if v is None else v for v in scores], dtype=float).reshape(len(written), len(prompts), -1)
+    counts = (~np.isnan(values)).sum(2)
+    return np.where(counts > 0, np.nansum(values, 2) / counts.clip(1), np.nan)
 
 
 # rows ----------------------------------------------------------------------------------------------------------------

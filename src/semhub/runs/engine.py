@@ -1,11 +1,11 @@
-"""DO: carry out a plan part by part in one process, keep what is finished, do what is missing.
+"""DO: carry out a plan part by part, keep what is finished, do what is missing; in one process or in several beside each other.
 
 Knows neither what a task measures nor how a model is built: `load`, `perform` and `show` come from their rooms (or a test).
 """
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from semhub.errors import RunMismatch, SemhubError
@@ -16,7 +16,7 @@ from semhub.runs.spec import same_spec
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something a person may like to see: `note`, `kept`, `opening`, `part`, `progress`, `done`, `gathered`."""
+    """Something a person may like to see: `note`, `kept`, `opening`, `opened`, `part`, `progress`, `done`, `gathered`."""
 
     kind: str
     part: Part | None = None
@@ -25,6 +25,7 @@ class Event:
     done: int = 0
     total: int = 0
     note: str = ""
+    facts: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,58 @@ def silent(event: Event) -> None:
     """Watches nothing."""
 
 
+@dataclass(slots=True)
+class Desk:
+    """Where one process does its parts: the models that it has open, and what their tasks share of what they read."""
+
+    plan: Plan
+    folder: Path
+    load: Callable
+    perform: Callable
+    show: Callable
+    models: dict[str, object] = field(default_factory=dict)
+    memos: dict[str, dict] = field(default_factory=dict)
+
+    def do(self, part: Part, watch: Watch) -> None:
+        """Carry out one part and write it; the first part of a model opens it."""
+        here = Event("part", part, self.plan.parts.index(part) + 1, len(self.plan.parts))
+        model = self.models.get(part.model) or self._open(part.model, watch)
+        watch(here)
+        started = time.monotonic()
+        told = lambda done, total: watch(replace(here, kind="progress", done=done, total=total))  # noqa: E731
+        result = self.perform(part.task, model, progress=told, memo=self.memos.setdefault(part.model, {}), **self.plan.arguments())
+        _check(result, part, model, self.plan)
+        seconds = round(time.monotonic() - started, 2)
+        extras = {"task": part.task, "model": model.name, **result.extras}
+        facts = {"task": part.task, "model": part.model, "seconds": seconds, "rows": len(result.readings)}
+        store.write_part(self.folder, part.file, result.readings, result.outcomes, extras, facts)
+        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s"))
+
+    def _open(self, name: str, watch: Watch):
+        watch(Event("opening", note=name))
+        model = self.plan.opened.get(name) or self.load(name, **self.plan.keywords(name))
+        certificate = None if model.certificate is None else model.certificate.as_dict()
+        known = {"name": model.name, "revision": model.revision, "weights_hash": model.weights_hash, "layers": model.layers}
+        watch(Event("opened", note=name, facts=known | {"certificate": certificate}))
+        if name == self.plan.spec.models[0] and not (self.folder / "tokens.json").exists():
+            store.write_whole(self.folder / "tokens.json", store.to_json(self.show(self.plan, model)))
+        self.models[name] = model
+        return model
+
+
 def carry_out(
     plan: Plan,
     folder: Path | str,
     *,
     watch: Watch = silent,
+    workers: int = 1,
     load: Callable | None = None,
     perform: Callable | None = None,
     show: Callable | None = None,
 ) -> Run:
     """Do the missing parts of `plan` in `folder` and gather all of them.
 
+    `workers` processes share the parts (`crew.py`); they plan again for themselves, so a model in hand cannot be shared.
     Raises RunMismatch if the folder belongs to another spec, to other weights, or to a run still at work;
     UserError if it cannot be written. A killed run goes on where it stopped when this is called again.
     """
@@ -83,14 +125,20 @@ def carry_out(
         kept = len(plan.parts) - len(missing)
         if kept:
             watch(Event("kept", done=kept, total=len(plan.parts)))
-        numbered = {part: index for index, part in enumerate(plan.parts, 1)}
-        for name in plan.spec.models:
-            mine = {part: numbered[part] for part in missing if part.model == name}
-            if mine:
-                watch(Event("opening", note=name))
-                model = _open_model(plan, name, folder, record, load or _load)
-                _show_tokens(plan, model, folder, show or _show)
-                _do_parts(plan, mine, model, folder, watch, perform or _perform)
+
+        def told(event: Event) -> None:
+            if event.kind == "opened":
+                _enter(event, record, folder)
+            watch(event)
+
+        if workers > 1 and len(missing) > 1:
+            from semhub.runs.crew import share
+
+            share(plan, folder, missing, workers, told)
+        else:
+            desk = Desk(plan, folder, load or load_model, perform or perform_task, show or show_tokens)
+            for part in missing:
+                desk.do(part, told)
         table = store.gather(folder, [part.file for part in plan.parts])
         watch(Event("gathered", done=table.num_rows))
     return Run(folder, len(missing), kept, table.num_rows, time.monotonic() - started)
@@ -106,43 +154,14 @@ def _record(plan: Plan, folder: Path) -> dict:
     return plan.record()
 
 
-def _open_model(plan: Plan, name: str, folder: Path, record: dict, load: Callable):
-    """Load a model and enter its revision, hash and certificate in `spec.json`; refuse other weights than before."""
-    model = plan.opened.get(name) or load(name, **plan.keywords(name))
-    entry = next(each for each in record["models"] if each["asked"] == name)
-    before, now = entry.get("weights_hash"), model.weights_hash
+def _enter(opened: Event, record: dict, folder: Path) -> None:
+    """Write a model's revision, hash and certificate into `spec.json`; refuse other weights than before."""
+    entry = next(each for each in record["models"] if each["asked"] == opened.note)
+    before, now = entry.get("weights_hash"), opened.facts["weights_hash"]
     if before not in (None, now):
-        raise RunMismatch(f"{folder} was started with other weights of {name} ({before}, now {now}); give another --out.")
-    entry |= {"name": model.name, "revision": model.revision, "weights_hash": now, "layers": model.layers}
-    entry["certificate"] = None if model.certificate is None else model.certificate.as_dict()
+        raise RunMismatch(f"{folder} was started with other weights of {opened.note} ({before}, now {now}); give another --out.")
+    entry |= opened.facts
     store.write_whole(folder / "spec.json", store.to_json(record))
-    return model
-
-
-def _show_tokens(plan: Plan, model, folder: Path, show: Callable) -> None:
-    """The map of words that the layers speak, of the first model that is opened: the one asked for."""
-    if not (folder / "tokens.json").exists():
-        store.write_whole(folder / "tokens.json", store.to_json(show(plan, model)))
-
-
-def _do_parts(plan: Plan, parts: Mapping[Part, int], model, folder: Path, watch: Watch, perform: Callable) -> None:
-    """Do the parts of one model, which share what they read of it."""
-    memo: dict = {}
-    for part, index in parts.items():
-        here = Event("part", part, index, len(plan.parts))
-        watch(here)
-        started = time.monotonic()
-        result = perform(part.task, model, progress=_progress(watch, here), memo=memo, **plan.arguments())
-        _check(result, part, model, plan)
-        seconds = round(time.monotonic() - started, 2)
-        extras = {"task": part.task, "model": model.name, **result.extras}
-        facts = {"task": part.task, "model": part.model, "seconds": seconds, "rows": len(result.readings)}
-        store.write_part(folder, part.file, result.readings, result.outcomes, extras, facts)
-        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s"))
-
-
-def _progress(watch: Watch, here: Event) -> Callable[[int, int], None]:
-    return lambda done, total: watch(replace(here, kind="progress", done=done, total=total))
 
 
 def _check(result, part: Part, model, plan: Plan) -> None:
@@ -153,19 +172,19 @@ def _check(result, part: Part, model, plan: Plan) -> None:
             raise SemhubError(f"Part {part.file} gave a row of {(row.task, row.protocol, row.model)}; expected {expected}.")
 
 
-def _load(name: str, **keywords):
+def load_model(name: str, **keywords):
     from semhub.models import load
 
     return load(name, **keywords)
 
 
-def _show(plan: Plan, model) -> dict:
+def show_tokens(plan: Plan, model) -> dict:
     from semhub.runs.showcase import token_maps
 
     return token_maps(plan, model)
 
 
-def _perform(task: str, model, **arguments):
+def perform_task(task: str, model, **arguments):
     from semhub.tasks import perform
 
     return perform(task, model, **arguments)

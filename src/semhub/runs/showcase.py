@@ -7,15 +7,37 @@ from semhub.runs.plan import Plan
 
 LONGEST = 120  # characters that a map still shows well
 TOP = 3  # words per cell
+COUNTED = 1000  # texts of each type in which tokens are counted
+CLEAR = 2 / 3  # probability of a type from which a token counts as its own
 
 
 def token_maps(plan: Plan, model) -> dict:
     """What `model` would say next at every token and layer of the inputs: `tokens` holds one map per input, with its `type`."""
     from semhub.methods.decode import token_map
 
+    if hasattr(model, "speakers"):
+        return {"model": model.name, "norm": "final", "tokens": []}
     shown = inputs(plan)
-    maps = token_map(model, [text for _, text in shown], top=TOP, layers=plan.spec.layers)
+    maps = token_map(model, [text for _, text in shown], top=TOP, layers=plan.spec.layers, types=types_of_tokens(plan, model))
     return {"model": model.name, "norm": "final", "tokens": [{"type": type, **found} for (type, _), found in zip(shown, maps, strict=True)]}
+
+
+def types_of_tokens(plan: Plan, model) -> list[str | None]:
+    """For each token of the vocabulary the language it is most used in, if it clearly belongs to one."""
+    from semhub.data.languages import type_table
+
+    counted = type_table(corpus(plan), model, model.vocab)
+    best, index = counted.table.max(1)
+    return [counted.types[i] if p >= CLEAR else None for p, i in zip(best.tolist(), index.tolist(), strict=True)]
+
+
+def corpus(plan: Plan) -> dict[str, list[str]]:
+    """Text of each language: the user's pairs, or the world's."""
+    from semhub.data import world
+
+    if plan.pairs is not None:
+        return {type: [concept.text(type) for concept in plan.pairs.concepts[:COUNTED]] for type in plan.pairs.types}
+    return {type: world.sentences(type, COUNTED, split="train") for type in world.LANGUAGES}
 
 
 def inputs(plan: Plan) -> list[tuple[str, str]]:

@@ -223,6 +223,30 @@ admires|admira|bewundert|欣赏
 annoys|molesta|ärgert|惹恼了
 comforts|consuela|tröstet|安慰
 """
+# verbs of giving: en | es | de | zh, the last with the 给 that stands before whoever gets it; participle in en
+GIVING = """
+gives|da|gibt|给了|given
+lends|presta|leiht|借给|lent
+sells|vende|verkauft|卖给|sold
+sends|envía|schickt|寄给|sent
+brings|trae|bringt|带给|brought
+"""
+# English participles that are not the plain form with -ed
+PARTICIPLES = """
+sees|seen
+hears|heard
+finds|found
+knows|known
+seeks|sought
+catches|caught
+feeds|fed
+bites|bitten
+teaches|taught
+hits|hit
+forgets|forgotten
+wakes|woken
+hugs|hugged
+"""
 ADJECTIVES = """
 old|viejo|vieja|alt|老
 young|joven|joven|jung|年轻的
@@ -290,4 +314,16 @@ library|esta biblioteca|diese Bibliothek|这座图书馆
 pharmacy|esta farmacia|diese Apotheke|这家药店
 theater|este teatro|dieses Theater|这座剧院
 farm|esta granja|diesen Bauernhof|这个农场
+"""
+# colours as adjectives, only for what is drawn: key | en | es m | es f | de (a stem that takes every ending) | zh
+COLOR_ADJECTIVES = """
+red|red|rojo|roja|rot|红色的
+blue|blue|azul|azul|blau|蓝色的
+green|green|verde|verde|grün|绿色的
+yellow|yellow|amarillo|amarilla|gelb|黄色的
+black|black|negro|negra|schwarz|黑色的
+white|white|blanco|blanca|weiß|白色的
+brown|brown|marrón|marrón|braun|棕色的
+gray|gray|gris|gris|grau|灰色的
+purple|purple|morado|morada|violett|紫色的
 """
