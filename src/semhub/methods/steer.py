@@ -336,8 +336,12 @@ def both_ways(measure: str, judged: np.ndarray, every: np.ndarray, columns: dict
 
 def unpushed(ask: Steer, base: Cell, pushed: Sequence[Cell]) -> list[Cell]:
     """The unpushed outputs at strength 0 of every curve that they belong to."""
-    curves = dict.fromkeys((c.setting.source, c.setting.layer) for c in pushed if c.setting.control is None)
-    return [Cell(Setting(source, None, layer, 0.0), base.values, base.texts) for source, layer in curves]
+    curves: dict[tuple[str, int | None], dict] = {}
+    for cell in pushed:
+        if cell.setting.control is None:
+            curves.setdefault((cell.setting.source, cell.setting.layer), {}).update(dict.fromkeys(cell.values))
+    values = {curve: {name: base.values[name] for name in names} for curve, names in curves.items()}
+    return [Cell(Setting(source, None, layer, 0.0), found, base.texts) for (source, layer), found in values.items()]
 
 
 def columns(ask: Steer, half: Half, s: Setting) -> dict:
