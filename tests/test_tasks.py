@@ -37,7 +37,7 @@ NAMES = (
     "semantics/role-lens",
 )
 GROUPS = {
-    "similarity": r"\w+-\w+",
+    "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
     "conjunction-lens": r"code:\w+",
     "role-lens": r"\w+:\w+",
@@ -52,6 +52,7 @@ CONTROLS = {
     "swapped-shuffled",
     "shuffled",
     "same-last-word",
+    "overlap-matched",
     "same-last-operand",
     "same-result",
     "different-result",

@@ -39,8 +39,9 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     types=LANGUAGES,
     data="pairs of translations: the world's scenes, or your own (--pairs)",
     positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
-    baseline="other items of the second type; in sound also roles swapped, another meaning with the same last word, the likest item of that length",
-    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, mexa, csls_at_1, mutual_knn, cka, centrality",
+    baseline="other items of the second type; in sound also roles swapped, the same last word, and the item that shares most tokens",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); "
+    "mrr, mexa, csls_at_1, mutual_knn, cka; centrality and explained of each type",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
