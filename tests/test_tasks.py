@@ -53,6 +53,7 @@ CONTROLS = {
     "shuffled",
     "same-last-word",
     "overlap-matched",
+    "changed-entity",
     "same-last-operand",
     "same-result",
     "different-result",

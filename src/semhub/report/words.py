@@ -68,6 +68,8 @@ CONTROLS = {
     None: "unrelated sentences",
     "swapped": "roles swapped",
     "same-last-word": "same last word",
+    "changed-entity": "somebody else in it",
+    "changed-number": "another number",
     "overlap-matched": "most tokens in common, same length",
     "wrong-word": "wrong words",
     "random-state": "random states",
