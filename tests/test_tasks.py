@@ -38,7 +38,7 @@ NAMES = (
     "semantics/role-lens",
 )
 GROUPS = {
-    "similarity": r"\w+-\w+",
+    "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
     "conjunction-lens": r"code:\w+",
     "role-lens": r"\w+:\w+",
@@ -54,6 +54,8 @@ CONTROLS = {
     "swapped-shuffled",
     "shuffled",
     "same-last-word",
+    "overlap-matched",
+    "changed-entity",
     "same-last-operand",
     "same-result",
     "different-result",

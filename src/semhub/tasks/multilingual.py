@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from semhub.data.negatives import with_changed_numbers
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, Decode, DecodeWords, Inject, Lens, Place, Push, Sampled, Spread, Steer
 from semhub.tasks import LANGUAGES, Given, dominant_first, task
@@ -41,8 +42,9 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     types=LANGUAGES,
     data="pairs of translations: the world's scenes, or your own (--pairs)",
     positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
-    baseline="other items of the second type; in sound also roles swapped, another meaning with the same last word, the likest item of that length",
-    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, mexa, csls_at_1, mutual_knn, cka, centrality",
+    baseline="other items of the second type; in sound also roles swapped, the same last word, another entity, most tokens shared",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); "
+    "mrr, mexa, csls_at_1, mutual_knn, cka; centrality and explained of each type",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -56,9 +58,9 @@ def similarity(protocol: str, given: Given) -> Compare:
         place = Place("last", show=suffixed)
         return Compare(types_of(given), {split_name(given): concepts}, (place,), intervals=False, first_layer=1, normed_end=True)
     places = (Place("probe", show=lambda type, text: probed(given, type, text)), Place("last"), Place("mean", at="mean"))
-    measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word")
+    measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word", "changed-entity")
     if given.pairs is not None:
-        concepts = source(given, 0, len(given.pairs.concepts))
+        concepts = with_changed_numbers(source(given, 0, len(given.pairs.concepts)), given.seed)
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
         return Compare(
