@@ -153,6 +153,17 @@ def test_what_an_untrained_model_or_a_control_shows_is_judged_too():
     assert "supported" not in as_hub.values()
 
 
+DERANGED = {HUB: "hub", UNTRAINED: "control:untrained", "m-deranged": "control:deranged", "m-zh": "control:zh-dominant"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair", "word"), [("m-zh", "en-zh", "supported"), ("m-deranged", "en-zh", "undecided"), ("m-deranged", "en-es", "supported")]
+)
+def test_a_control_counts_only_where_it_is_a_null(kind, pair, word):
+    readings = [Reading(**r.row() | {"group": pair}) for r in meets(mispaired=None) + similarity(HIGH, kind)]
+    assert verdict(readings, models=DERANGED).verdict == word
+
+
 # Eq. 2 ---------------------------------------------------------------------------------------------------------------
 
 LEADS, LIFTS, NONE = [0.0, 1.0, 0.5, -3.0], [1.0, 4.0, 5.0, 1.0], [0.0] * 4

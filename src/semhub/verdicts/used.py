@@ -29,7 +29,7 @@ NEEDS = {
         "the change beyond each control push of the same length above 0 with its interval, in each direction: those named in "
         "`push_controls` must have been run, others are asked for where they were, but for those in `shown_only`"
     ),
-    "control models": "where a control model is moved in every direction as well, a change greater than its: intervals that do not touch",
+    "null models": "where a null model is moved in every direction as well, a change greater than its: intervals that do not touch",
     "p": "the corrected p-value at or below `alpha`: signs of prompts flipped, the greater of the directions' p-values",
 }
 
@@ -153,7 +153,7 @@ def rivals(
     evidence: Evidence, model: Subject, task: str, target: str, group: str, ways: dict[int, Estimate], effect: Estimate, limits: Thresholds
 ) -> Iterator[Control]:
     """The change minus that of each control model at its own setting; one that is not moved in every direction is beaten."""
-    for other in evidence.rivals(model):
+    for other in evidence.rivals(model, CLAIM, group):
         rows = headline(evidence.rows(task, other.name, target + CHANGE, group=group))
         layer, strength = setting(evidence, task, target, group, other)
         its = changed(rows, layer, strength)
