@@ -175,7 +175,7 @@ def directions(v: Verdict, failed: Sequence[str]) -> list[str]:
     works = [name for name in tried if name not in failed]
     if len(works) == len(tried):
         return []
-    return [f"the push surely works {works[0]} only" if works else "the push surely works in no direction"]
+    return [f"only the push {works[0]} is sure to work" if works else "no direction by itself is sure to work"]
 
 
 def who(mine: Sequence[Verdict], every: Sequence[Verdict]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from semhub.verdicts.evidence import Evidence, Subject
+from semhub.verdicts.evidence import FIRST, Evidence, Subject
 from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip
 from semhub.verdicts.slices import Estimate, at, curve, distinct, headline, where
 from semhub.verdicts.thresholds import Thresholds
@@ -37,6 +37,7 @@ NEEDS = {
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every pair of types of every task that pushed something and compared it with controls (or, without any, at all)."""
     places = [(task, m.removesuffix(CHANGE)) for m in evidence.measures(model.name, CHANGE) for task in evidence.tasks(model.name, m)]
+    places.sort(key=lambda place: not place[0].startswith(FIRST))
     return [
         case(evidence, model, task, target, group, limits) for task, target in places for group in groups(evidence, model, task, target)
     ]
