@@ -308,6 +308,18 @@ def test_a_push_is_judged_where_the_run_chose_it():
     assert (verdict(readings, chosen=place).layer, verdict(readings).layer) == (1, 2)
 
 
+def test_a_setting_chosen_on_the_same_prompts_costs_as_many_tests_as_were_tried():
+    elsewhere = [r for layer in (1, 4, 5) for r in change(0.1, -0.1, layer=layer)]
+    raw = verdict(pushes(), depth=8).p_raw
+    assert verdict(pushes() + elsewhere, depth=8).p_raw == pytest.approx(4 * raw)
+    assert verdict(pushes() + elsewhere + change(0.4, -0.4, split="choose"), depth=8).p_raw == pytest.approx(raw)
+
+
+def test_shares_that_a_push_is_to_lower_are_no_targets():
+    lowered = [Reading(**r.row() | {"measure": "unchanged" + r.measure.removeprefix("sentiment")}) for r in pushes()]
+    assert judge(evidence(lowered)) == []
+
+
 def prompts(up, down, base) -> list[Outcome]:
     columns = {"task": STEER["task"], "protocol": "sound", "model": HUB, "measure": "sentiment", "group": "en>es", "split": "report"}
     rows = [(0.0, None, base), (1.0, 2, up), (-1.0, 2, down)]
