@@ -183,7 +183,7 @@ def who(mine: Sequence[Verdict], every: Sequence[Verdict]) -> str:
     names = list(dict.fromkeys(group_name(v) for v in mine))
     if mine[0].claim == "anchored" or len(mine) < 4:
         return f"for {listing(names)}"
-    many = "all" if len(mine) == len(every) else f"{len(mine)} of {len(every)}"
+    many = f"all {len(every)}" if len(mine) == len(every) else f"{len(mine)} of {len(every)}"
     return f"for {many} pairs" + (" of languages" if kinds(v.group for v in every) == "languages" else "")
 
 
