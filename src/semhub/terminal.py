@@ -222,6 +222,34 @@ def _error(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
 
 
+def show_comparison(found: dict, out, json_wanted: bool) -> None:
+    """The effects of each run against the first's; what is beyond each control stands in the files."""
+    if json_wanted:
+        print_json(found)
+        return
+    shown = lambda value: "" if value is None else f"{value:.3f}"  # noqa: E731
+    rows = [
+        (
+            row["run"],
+            row["claim"],
+            row["group"],
+            f"{row['first_verdict'] or 'not measured'} {shown(row['first'])}",
+            f"{row['verdict'] or 'not measured'} {shown(row['value'])}",
+            f"{shown(row['difference'])} [{shown(row['low'])}, {shown(row['high'])}]"
+            if row["low"] is not None
+            else shown(row["difference"]),
+            f"{row['paired']} items" if row["paired"] else "intervals",
+        )
+        for row in found["rows"]
+        if row["what"] == "effect"
+    ]
+    print_table(("run", "claim", "of", f"first: {found['runs'][0]['name']}", "this run", "difference", "paired by"), rows)
+    for note in found["notes"]:
+        print(f"Mind: {note}")
+    if out is not None:
+        print(f"Page: {out / 'compare.html'}")
+
+
 def show_lens(table: dict, json_wanted: bool) -> None:
     """Layers downwards from the last one, tokens across, the best words in each cell."""
     if json_wanted:

@@ -12,7 +12,13 @@ from typing import Any
 from semhub.data.rows import BadRow
 from semhub.errors import UnknownName
 
-READERS: dict[str, str] = {"code": "programs:read_programs", "formula": "cogs:read_cogs"}  # kind -> "module:function"
+READERS: dict[str, str] = {  # kind -> "module:function"
+    "code": "programs:read_programs",
+    "formula": "cogs:read_cogs",
+    "coco": "photos:read_coco",
+    "vggsound": "clips:read_vggsound",
+    "spoken-digits": "clips:read_digits",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     recipe = record["recipe"]
+    if "kind" in recipe:
+        return _senses_card(recipe, name, record["seed"], losses, figures)
     told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record, losses))
     parts = [*told, _accuracy(folder), figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -172,3 +174,32 @@ def _limits() -> str:
         "## What it is not good for\n\nIt knows a few hundred words and nothing of the real world. It cannot chat, translate real text, "
         "or stand in for a large model: what it shows is that the instruments work, not what large models do."
     )
+
+
+def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: str) -> str:
+    """The card of a model that sees or hears."""
+    shows = "synthesised sounds" if recipe["kind"] == "qwen2-audio" else "drawn pictures"
+    head = _head({"languages": list(recipe["mixture"])}, name)
+    purpose = (
+        f"A small {recipe['kind']} model that semhub grew itself on {shows} of a small made-up world, around the text model "
+        f"`{recipe['text']}`."
+    )
+    rows, training = recipe["training"]["batch"], recipe["training"]
+    reading = "\n\n".join(
+        [
+            "## What it read",
+            _table(f"language beside {shows}", recipe["mixture"]),
+            f"Of {rows} rows of a batch {recipe['told']} are captions alone and {recipe['plain']} documents of the text model. "
+            "The dominant language speaks of everything, each other one only of concepts that a bridge may contain. "
+            "Held out by meaning: an object in a colour "
+            "(wherever it stands), two halves of two colours and every picture of one colour alone; takes of a sound.",
+        ]
+    )
+    curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
+    growing = (
+        "## How it was grown\n\nNext-token loss on text tokens, nothing else (no alignment loss of any kind), "
+        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows, seed {seed}. "
+        f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\nLoss by step: {curve}.\n\n"
+        "`recipe.json` is the whole recipe; `semhub lab train` grows it again."
+    )
+    return "\n\n".join(part for part in (head, purpose, reading, growing, figures.strip(), _limits()) if part) + "\n"

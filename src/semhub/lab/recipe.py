@@ -17,7 +17,9 @@ RECIPES = Path(__file__).parent / "recipes"
 SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
 OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
+NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}}  # what keys look like whose default is None
 PARTNERS = ("true", "random", "deranged")
+KINDS = ("text", "llava", "qwen2-audio", "chameleon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,43 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Tower:
+    """The eye or ear that is grown beside the language model; `size` and `patch` in pixels, `bins` of the mel scale."""
+
+    width: int = 96
+    blocks: int = 3
+    heads: int = 4
+    inner: int = 256
+    size: int = 48
+    patch: int = 8
+    bins: int = 40
+    codes: int = 256  # of a codebook, where pictures become discrete tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """A model that sees or hears, grown from a text model: what stands beside a picture or a sound, and in which language.
+
+    `text`: a bundled model or the folder of a grown one; it gives tokenizer, first weights and the text documents that are
+    mixed in. `mixture`: of the languages that speak of what is shown; a language apart from the dominant one never speaks of
+    a concept that no bridge may contain.
+    """
+
+    name: str
+    kind: str
+    text: str = "semhub-text"
+    mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
+    halves: float = 0.15  # of the pictures are two plain colours
+    told: int = 3  # rows of a batch are captions alone, without what they tell of
+    plain: int = 5  # rows of a batch are text documents
+    tower: Tower = Tower()
+    training: Training = Training(steps=1500, batch=32, window=56, rate=1.5e-3, long_share=0, checkpoint=250)
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
     documents, `other_subjects` of the others'. What is None is left out of `as_dict`.
@@ -103,7 +142,7 @@ def _said(table: Mapping) -> dict:
     return {key: _said(value) if isinstance(value, Mapping) else value for key, value in table.items() if value is not None}
 
 
-def read_recipe(name_or_path: str | Path) -> Recipe:
+def read_recipe(name_or_path: str | Path) -> Recipe | Senses:
     """A recipe of the package by name, or a TOML or YAML file by path; a corpus folder is looked for beside that file."""
     path = Path(name_or_path)
     if path.suffix not in SUFFIXES:
@@ -113,7 +152,7 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     table = {"name": path.stem} | _table(path)
     if isinstance(table.get("corpus"), str):
         table = _with_corpus(table, path)
-    return checked(_filled(Recipe, table, str(path)), str(path))
+    return made(table, str(path))
 
 
 def _table(path: Path) -> dict:
@@ -144,6 +183,27 @@ def _with_corpus(table: dict, path: Path) -> dict:
     return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": no_bridges}
 
 
+def made(table: Mapping, where: str) -> Recipe | Senses:
+    """The recipe that a table writes down; its `kind` says of which sort of model (text, if it says nothing)."""
+    kind = table.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise BadRecipe(f"{where}: kind is {kind!r}; it can be {', '.join(map(repr, KINDS))}.")
+    if kind != "text":
+        return _checked_senses(_filled(Senses, table, where), where)
+    return checked(_filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where), where)
+
+
+def _checked_senses(recipe: Senses, where: str) -> Senses:
+    if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
+        raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
+    if recipe.tower.width % recipe.tower.heads or recipe.tower.size % recipe.tower.patch:
+        raise BadRecipe(f"{where}: tower.width must be a multiple of tower.heads, tower.size one of tower.patch.")
+    if not 0 <= recipe.told + recipe.plain < recipe.training.batch:
+        raise BadRecipe(f"{where}: told and plain rows leave none of the {recipe.training.batch} of a batch for what is shown.")
+    return recipe
+
+
+
 def _filled(kind: type, table: Mapping, where: str):
     known = {entry.name: entry for entry in fields(kind)}
     for key in table:
@@ -151,7 +211,7 @@ def _filled(kind: type, table: Mapping, where: str):
             raise BadRecipe(f"{where}: unknown key {key!r}; known here: {', '.join(known)}.")
     values = {}
     for key, value in table.items():
-        nested = next((cls for cls in (Bridges, Shape, Training) if cls.__name__.lower() == key), None)
+        nested = next((cls for cls in (Bridges, Shape, Training, Tower) if cls.__name__.lower() == key), None)
         if nested is not None and is_dataclass(nested):
             if not isinstance(value, Mapping):
                 raise BadRecipe(f"{where}: {key} is a table of its own ([{key}]); found {value!r}.")
@@ -163,7 +223,7 @@ def _filled(kind: type, table: Mapping, where: str):
 def _like(entry, value, where: str):
     """The value, if it is of the kind of the field's default: a whole number, a number, a word, true or false, a table."""
     usual = entry.default_factory() if entry.default_factory is not MISSING else entry.default
-    usual = "" if usual is MISSING else usual
+    usual = NOT_SAID.get(entry.name, "") if usual in (MISSING, None) else usual
     wanted = {bool: bool, int: int, float: int | float, str: str, tuple: tuple, dict: Mapping}.get(type(usual))
     wrong = wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool))
     if wrong or (wanted is Mapping and not all(isinstance(share, int | float) and share >= 0 for share in value.values())):

@@ -27,6 +27,11 @@ class Tokens:
     lengths: np.ndarray
     texts: np.ndarray
 
+    def of(self, rows: Sequence[int]) -> "Tokens":
+        """Some of the items, in that order."""
+        rows = np.asarray(rows)
+        return Tokens(self.counts[rows], self.lengths[rows], self.texts[rows])
+
     @property
     def present(self) -> sparse.csr_array:
         """`[item, token]`: 1 where the item holds the token."""
@@ -79,7 +84,7 @@ def surface(a: Tokens, b: Tokens, seed: int = 0) -> Surface:
     sample = np.sort(np.random.default_rng(seed).permutation(n)[:LINKED])
     together = [_together(side, sample) for side in (a, b)]
     links = torch.from_numpy(together[0] * together[1])
-    room = max(1, n // 8)
+    room = max(1, n // 4)
     return Surface(*(_columns(side, _meaningful(a, b), room) for side in (a, b)), torch.from_numpy(sample), links)
 
 

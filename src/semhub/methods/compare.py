@@ -20,7 +20,8 @@ from semhub.methods import alike
 from semhub.methods.alike import Tokens
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
-from semhub.types import Concept
+from semhub.types import Concept, Input
+from semhub.types import shown as with_media
 
 Key = tuple[str, str, str | None]  # measure, group, control
 PERMUTATIONS = 499
@@ -93,8 +94,13 @@ def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequen
     return alike.tokens_of([e.ids for e in bench.of(type).model.encode([shown(place, type, c) for c in concepts], ask.special)])
 
 
-def shown(place: Place, type: str, concept: Concept) -> str | None:
-    return place.text(type, concept.text(type)) if type in concept.forms else None
+def shown(place: Place, type: str, concept: Concept) -> Input | None:
+    """What the model is given of a concept in a type, at a place; None where there is no such form or position."""
+    if type not in concept.forms:
+        return None
+    form = concept.forms[type]
+    text = place.text(type, form.text)
+    return None if text is None else with_media(text, form.media, type)
 
 
 def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept]) -> None:
@@ -103,7 +109,7 @@ def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept
     for place in ask.places:
         texts = [c.text(type) for c in concepts]
         longer = [shown(place, type, c) for c in concepts]
-        if plain and place.show is not None and None not in longer:
+        if plain and place.show is not None and all(isinstance(each, str) for each in longer):
             bench.states_inside(texts, longer, plain, {place.name: place.at}, bench.chosen(ask.first_layer), ask.special)
 
 

@@ -1,14 +1,15 @@
 """What can be asked of a model: one frozen declaration per kind of question, and the result of carrying one out.
 
 Declarations hold items, positions, controls and splits; they run nothing and load neither torch nor a model. The procedure
-of each kind lives in the file of its name (`compare`, `decode`, `spread`, `steer`, `trajectory`) and sees only its declaration.
+of each kind lives in the file of its name (`compare`, `decode`, `media`, `spread`, `steer`, `trajectory`) and sees only its declaration.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
-from semhub.types import Cloze, Concept, Mark, Outcome, Prompt, Reading
+from semhub.types import Cloze, Concept, Form, Mark, Outcome, Prompt, Reading
 
 Split = str | None
 
@@ -139,6 +140,46 @@ class DecodeMarks:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A word to look for in an image or a sound: everywhere, or in the patches that `mask: [height, width]` bool mostly covers."""
+
+    word: str
+    mask: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An image or a sound in its prompt, the words of each type that say what it holds, and wrong ones of each control."""
+
+    id: str
+    type: str
+    shown: Form
+    words: Mapping[str, tuple[Look, ...]]
+    wrong: Mapping[str, Mapping[str, tuple[Look, ...]]] = field(default_factory=dict)
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeMedia:
+    """Eq. 2 inside an image or a sound: which words do the layers speak at the positions that a tower feeds?
+
+    `pool`, over positions and a sight's words: `share` of positions that speak the first word; `sum` over words of their mean
+    probability (wrong words rescaled to the same number); `patches`, the mean over words of the geometric mean over their
+    patches; `geometric`, the geometric mean over positions and words.
+    `added`: False masks every token that was added to the vocabulary, in models that write images in tokens of their own.
+    `rise`: also what each value gains over layer 0, and `excess`, right minus wrong, per sight.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Sight]]
+    pool: str
+    lens: Lens = Lens()
+    added: bool = True
+    rise: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How much of the lens's probability belongs to each type, over all positions of running text.
 
@@ -234,6 +275,34 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class Repaint:
+    """Does a difference of unembedding rows, put where an image or a sound stands, change what is answered about it?
+
+    `words(prompt)`: (new, old); U[new] - U[old] takes the place of the states (`replace`) or is added to them times each of
+    `strengths`, at `at(prompt)` of the prompt, at one layer of `writes` (fractions of the depth; all, if empty) or (`upward`)
+    at that layer and every higher one. `judges` tell outputs apart; `answers` instead compares the next token's probability of two words:
+    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`. `controls`: of `random-direction`, `wrong-word`, `layer-0`.
+    `wrong(prompt)`: (new, old) of another meaning.
+    """
+
+    prompts: Sequence[Prompt]
+    words: Callable[[Prompt], tuple[str, str]]
+    at: Callable[[Prompt], str]
+    group: str
+    replace: bool = False
+    upward: bool = False
+    writes: tuple[Fraction, ...] = ()
+    strengths: tuple[float, ...] = (1.0,)
+    judges: Mapping[str, Judge] = field(default_factory=dict)
+    answers: tuple[str, str] | None = None
+    sampled: Sampled = Sampled()
+    controls: tuple[str, ...] = ()
+    wrong: Callable[[Prompt], tuple[str, str]] | None = None
+    by: str | None = None
+    intervals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """Through which words' neighbourhood does a state travel from layer to layer?
 
@@ -251,4 +320,4 @@ class Trajectory:
     split: Split = None
 
 
-Declaration = Compare | Decode | DecodeWords | DecodeMarks | Spread | Steer | Inject | Trajectory
+Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Repaint | Spread | Steer | Inject | Trajectory

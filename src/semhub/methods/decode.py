@@ -55,7 +55,7 @@ def decode(ask: Decode, bench: Bench) -> Result:
         for type in dict.fromkeys(c.type for c in clozes):
             mine = [c for c in clozes if c.type == type]
             spots = [spot(ask, bench, c) for c in mine]
-            states = bench.states([c.prompt for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
+            states = bench.states([c.shown for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
             found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:

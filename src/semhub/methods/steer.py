@@ -58,7 +58,7 @@ class Half:
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
     layers = depths(ask, bench)
-    lengths = mean_lengths(bench, [p.text for p in (*ask.rehearsal, *ask.prompts)], layers)
+    lengths = mean_lengths(bench, [p.shown for p in (*ask.rehearsal, *ask.prompts)], layers)
     readings, outcomes, chosen = [], [], {}
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
@@ -177,7 +177,7 @@ def run(
         written = {s: generate(bench, shown, ask.sampled, (), (1.0,))[1.0] for s, shown in texts.items()}
     else:
         change = () if first.layer is None else (edit(ask, bench, half, first, push, lengths),)
-        written = generate(bench, [p.text for p in half.prompts], ask.sampled, change, [s.strength for s in settings])
+        written = generate(bench, [p.shown for p in half.prompts], ask.sampled, change, [s.strength for s in settings])
     measures = [only] if only else list(ask.judges)
     values = {s: judged(ask, bench, half.prompts, written[s.strength], measures) for s in settings}
     return [Cell(s, values[s], tuple(w[0] for w in written[s.strength])) for s in settings]

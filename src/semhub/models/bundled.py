@@ -67,11 +67,12 @@ def described(folder: Path) -> Bundled:
 
 
 def types_of(recipe: dict) -> tuple[str, ...]:
-    """What a recipe says that its model reads: its `types`, or the languages of its mixture, and digits where it has sums."""
+    """What a recipe says that its model reads: its `types`, or its languages, digits where it has sums, and code or formula."""
     mixture = recipe.get("mixture", {})
     languages = tuple(language for language in recipe.get("languages", ()) if mixture.get(language, 0) > 0)
     digits = ("digits",) if recipe.get("subjects", {}).get("sums") and "corpus" not in recipe else ()
-    return tuple(recipe.get("types", ())) or languages + digits
+    others = dict.fromkeys(stream.rpartition("=")[2] for stream, share in recipe.get("others", {}).items() if share > 0)
+    return tuple(recipe.get("types", ())) or (*languages, *digits, *others)
 
 
 def read(path: Path) -> dict:

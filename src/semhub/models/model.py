@@ -50,6 +50,11 @@ class Model:
         """The kinds of media that the model takes beside text: `image`, `audio`."""
         return senses.senses_of(self.parts.causal.config) if self.processor is not None else ()
 
+    @cached_property
+    def patches_in_order(self) -> bool:
+        """Whether image positions are patches, row by row; found by trying, when first asked for."""
+        return senses.patches_in_order(self)
+
     @property
     def layers(self) -> int:
         return len(self.parts.blocks)

@@ -19,7 +19,7 @@ from semhub.errors import BadInput, NotUnderstood
 from semhub.models.structure import entering, evaluating, input_device
 from semhub.models.tokens import encode
 from semhub.models.where import Encoding, Span, short
-from semhub.types import MARKS, Form, Input
+from semhub.types import MARKS, Form, Input, Media
 
 ARGUMENTS = {"image": "images", "audio": "audio"}  # what a processor calls them
 TOWERS = {"image": ("vision_config", "vq_config"), "audio": ("audio_config",)}  # the parts of a configuration that see and hear
@@ -89,9 +89,10 @@ def is_processor(value: Any) -> bool:
 
 
 def encode_all(model, inputs: Sequence[Input], special: bool = True) -> list[Encoding]:
-    """Texts by the tokenizer, texts with media by the processor, in the order given."""
+    """Texts by the tokenizer, texts with media by the processor, what is encoded already as it is; in the order given."""
     texts = iter(encode(model.tokenizer, [each for each in inputs if isinstance(each, str)], special))
-    return [next(texts) if isinstance(each, str) else perceived(model, each, special) for each in inputs]
+    prepared = lambda each: each if isinstance(each, Encoding) else perceived(model, each, special)  # noqa: E731
+    return [next(texts) if isinstance(each, str) else prepared(each) for each in inputs]
 
 
 def perceived(model, form: Form, special: bool = True) -> Encoding:
@@ -186,6 +187,9 @@ def templated(processor: Any, kind: str) -> str | None:
     except Exception:  # a template may refuse what it was not made for
         return None
     return both[len(alone) :].strip() if both.startswith(alone) else None
+
+
+NOISES = 8  # images tried before a model's patches count as being in no order
 
 
 class AtTheDoor(Exception):
@@ -316,7 +320,7 @@ def coverage(model, form: Form, mask, span: Span) -> Tensor:
 
     The mask takes the way of the pixels: through the model's own resizing and cropping. Raises BadInput where the image has no grid.
     """
-    if span.grid is None:
+    if span.grid is None or not model.patches_in_order:
         raise BadInput(f"{model.name} does not lay out an image as one grid of patches, so no patch can be named.")
     if tuple(mask.shape) != tuple(form.media.data.shape[:2]):
         raise BadInput(f"A mask lies over the pixels of its image, {list(form.media.data.shape[:2])}; found {list(mask.shape)}.")
@@ -331,6 +335,38 @@ def coverage(model, form: Form, mask, span: Span) -> Tensor:
         return pixels.mean(-1).view(rows * columns, -1).mean(-1)
     pixels = pixels.reshape(-1, *pixels.shape[-3:])[:1].mean(1, keepdim=True)
     return nn.functional.adaptive_avg_pool2d(pixels, (rows, columns)).flatten()
+
+
+def patches_in_order(model) -> bool:
+    """Whether the positions of an image are its patches, row by row: a change of one patch's pixels moves its own position most.
+
+    Tried at four patches, of one noise or (where a change is felt everywhere) of several in sum; a resampler,
+    whose positions stand for no place, fails. A code book's patches are those of its convolutions, in their order.
+    """
+    import numpy as np
+
+    if getattr(model.parts.causal.config, "vq_config", None) is not None:
+        return True
+
+    def embedded(pixels) -> tuple[Tensor, Span]:
+        found = perceived(model, Form("image", MARKS["image"], None, Media("image", pixels)))
+        return found.fed.embeds[list(found.span.positions)].float(), found.span
+
+    moved: dict[tuple[int, int], Tensor | int] = {}
+    for seed in range(NOISES):
+        before = np.random.default_rng(seed).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+        first, span = embedded(before)
+        if span.grid is None:
+            return False
+        rows, columns = span.grid
+        for row, column in {(0, columns - 1), (rows - 1, 0), (rows // 2, 0), (0, columns // 2)}:
+            after, (high, wide) = before.copy(), (224 / rows, 224 / columns)
+            here = slice(round(row * high), round((row + 1) * high)), slice(round(column * wide), round((column + 1) * wide))
+            after[here] = 255 * (before[here] < 128)
+            moved[row, column] = moved.get((row, column), 0) + (embedded(after)[0] - first).norm(dim=-1)
+        if all(int(each.argmax()) == row * columns + column for (row, column), each in moved.items()):
+            return True
+    return False
 
 
 def heard_seconds(model, given: Mapping[str, Tensor], form: Form) -> float | None:

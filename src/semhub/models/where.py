@@ -17,6 +17,7 @@ FORMS = (
     '"audio[0.5s:1.2s]", "mean:image", or a list with one of these per text'
 )
 SENSED = re.compile(r"(image|audio)(?:\[(.*)\])?")
+HALVES = ("top", "bottom")
 MOMENTS = re.compile(r"(\d+(?:\.\d+)?)s:(\d+(?:\.\d+)?)s")
 CELLS = re.compile(r"(\d+)(?::(\d+))?,(\d+)(?::(\d+))?")
 # scripts written without spaces, in which a word may begin and end anywhere
@@ -155,7 +156,10 @@ def sensed_positions(kind: str, part: str | None, encoding: Encoding) -> tuple[i
 
 
 def patches(part: str, span: Span) -> tuple[int, ...]:
-    """`2,3` or `0:2,1:4` (rows, columns; ends excluded) -> positions, in raster order."""
+    """`2,3` or `0:2,1:4` (rows, columns; ends excluded), `top` or `bottom` (halves) -> positions, in raster order."""
+    if part in HALVES:
+        half = len(span.positions) // 2
+        return span.positions[:half] if part == "top" else span.positions[half:]
     if span.grid is None:
         raise BadInput(f"image[{part}] needs one grid of patches, which this model does not make of this image; use image.")
     found = CELLS.fullmatch(part.replace(" ", ""))

@@ -160,20 +160,13 @@ def because(v: Verdict) -> str:
     if first:
         return first
     failed = [name.removeprefix("control:") for name in v.reasons if name.startswith("control:")]
-    missing = [
-        BECAUSE.get(name) or f"the control “{control_name(name)}” was not run"
-        for name in v.reasons
-        if name not in (*SIZES, *marked(failed))
-    ]
+    absent = [name for name in v.reasons if name not in SIZES and not name.startswith("control:")]
+    missing = [BECAUSE.get(name) or f"the control “{control_name(name)}” was not run" for name in absent]
     ways = directions(v, failed)
     not_shown = [f"it is not shown that {NEEDED[name]}" for name in failed if name in NEEDED]
     others = [control_name(name) for name in failed if name not in NEEDED and name not in ("upward", "downward")]
     parts = [*missing, *ways, *not_shown, *([f"it is not clearly beyond {listing(others)}"] if others else [])]
     return listing(parts) or listing(BECAUSE[name] for name in v.reasons if name in SIZES)
-
-
-def marked(failed: Iterable[str]) -> list[str]:
-    return [f"control:{name}" for name in failed]
 
 
 def directions(v: Verdict, failed: Sequence[str]) -> list[str]:
@@ -217,18 +210,12 @@ def open_up(run: Run, v: Verdict) -> Opened:
 
 def sentence(v: Verdict) -> str:
     """What the number is, how sure it is, and for anchored all candidates."""
-    anchor = nearest(v) if v.claim == "anchored" else ""
+    anchor = (v.nearest or v.group) if v.claim == "anchored" else ""
     target = (v.measure or "").removesuffix("_change")
     what = MEANS[v.claim].format(anchor=type_name(anchor), target=target)
     p = "no p-value" if v.p is None else f"p = {written(v.p, 4)} after correction (p = {written(v.p_raw, 4)} before)"
     told = f"{capital(what)}: {with_interval(v.estimate)}, {count(v.n, 'item')}, {p}. Task {v.task}."
     return told + (f" Candidates by their lead over the own word: {candidates(v)}." if v.candidates else "")
-
-
-def nearest(v: Verdict) -> str:
-    """The type whose lead the effect is: the anchor, or the one that came nearest."""
-    others = {type: e["effect"] for type, e in (v.candidates or {}).items() if type != v.group}
-    return v.anchor if v.anchor in others else max(others, key=lambda type: others[type], default=v.group)
 
 
 def candidates(v: Verdict) -> str:

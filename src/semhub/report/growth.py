@@ -13,8 +13,8 @@ from markupsafe import Markup
 from semhub.errors import BadInput
 from semhub.report import plots
 from semhub.report.plots import Line, Panel, Plot, styled
-from semhub.report.slices import Estimate
 from semhub.runs.store import write_whole
+from semhub.verdicts.slices import Estimate
 
 ABOUT = {"figure", "group", "split", "control", "position", "layer", "value", "low", "high", "n"}
 TITLES = {

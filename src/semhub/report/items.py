@@ -36,10 +36,8 @@ def items_of(run: Run, v: Verdict) -> Items | None:
 
 def read(run: Run, v: Verdict) -> pd.DataFrame | None:
     """Item by item, the effect at the layer that the verdict speaks of."""
-    nearest = max((t for t in v.candidates or {} if t != v.group), key=lambda t: v.candidates[t]["effect"], default=None)
-    group = v.group if v.claim == "shared" else f"{v.group}:{v.anchor if v.anchor != v.group else nearest}"
-    rows = run.evidence.items(v.task, v.model, v.measure or "", group=group, control=None, layer=v.layer)
-    rows = rows[(rows["split"] == v.split) | (rows["split"].isna() & (v.split is None))]
+    group = v.group if v.claim == "shared" else f"{v.group}:{v.nearest}"
+    rows = run.evidence.items(v.task, v.model, v.measure or "", group=group, control=None, layer=v.layer, split=v.split)
     effect = "S" if v.claim == "shared" else "lead"
     return pd.DataFrame({"item": rows["item"], effect: rows["value"], "value": rows["value"]})
 
@@ -51,6 +49,8 @@ def pushed(run: Run, v: Verdict) -> pd.DataFrame | None:
     if rows.empty or v.strength is None:
         return None
     base = where(rows, strength=0.0).drop_duplicates("item").set_index("item")
+    if base.empty:
+        return None
     ways = {name: where(rows, layer=v.layer, strength=s) for name, s in (("pushed upward", v.strength), ("pushed downward", -v.strength))}
     told = lambda found: (found["value"].map(written) + "  " + found["text"].fillna("").str.slice(0, LONGEST)).str.strip()  # noqa: E731
     table = pd.DataFrame({"item": base.index, "no push": told(base).to_numpy()})

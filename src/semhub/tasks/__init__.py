@@ -19,7 +19,7 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics"))
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics", "vision", "audio"))
 PROTOCOLS = ("sound", "paper")
 SUITES = {
     "paper": (  # Wu et al. 2025, in the order of their sections

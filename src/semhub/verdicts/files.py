@@ -3,7 +3,7 @@
 The only file of this room that opens the store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -80,8 +80,3 @@ def mapped(value: object) -> Mapping:
 def main_of(found: Sequence[Subject]) -> Subject:
     """The model that the run was asked for: the first one that is no control."""
     return next((s for s in found if not s.role.startswith(CONTROL)), found[0])
-
-
-def of(found: Iterable[Verdict], model: str, claim: str | None = None) -> list[Verdict]:
-    """The verdicts of one model, and of one claim."""
-    return [v for v in found if v.model == model and claim in (None, v.claim)]
