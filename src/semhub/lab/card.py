@@ -179,7 +179,7 @@ def _limits() -> str:
 def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: str) -> str:
     """The card of a model that sees or hears."""
     shows = "synthesised sounds" if recipe["kind"] == "qwen2-audio" else "drawn pictures"
-    head = _head({"languages": list(recipe["mixture"])}, name)
+    head = _head({"languages": list(recipe["mixture"]), "mixture": recipe["mixture"]}, name)
     purpose = (
         f"A small {recipe['kind']} model that semhub grew itself on {shows} of a small made-up world, around the text model "
         f"`{recipe['text']}`."

@@ -48,16 +48,14 @@ def sounds(given: Given) -> list[Heard]:
     made = world.sounds(TAKES, split="test", seed=given.seed)
     n = min(len(made), given.many(len(made)))
     chosen = [made[i * len(made) // n] for i in range(n)]
-    return [
-        Heard(
-            each.id,
-            Media("audio", world.synthesise(each), world.RATE),
-            {t: world.label(t, each.noun) for t in LANGUAGES},
-            each.noun.key,
-            each.is_mammal if each.is_animal else None,
-        )
-        for each in chosen
-    ]
+    return [synthesised(each) for each in chosen]
+
+
+def synthesised(take) -> Heard:
+    """One take of the world's sounds, and what it is called."""
+    labels = {t: world.label(t, take.noun) for t in LANGUAGES}
+    mammal = take.is_mammal if take.is_animal else None
+    return Heard(take.id, Media("audio", world.synthesise(take), world.RATE), labels, take.noun.key, mammal)
 
 
 def animal(label: str) -> bool | None:
