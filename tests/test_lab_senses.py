@@ -55,7 +55,7 @@ inner = 16
 bins = 16
 codes = 24
 [training]
-steps = 6
+steps = 4
 batch = 5
 window = 24
 warmup = 1
@@ -123,15 +123,15 @@ def test_a_grown_chameleon_is_an_ordinary_folder(grown):
 
 
 def test_pictures_become_tokens_that_bf16_does_not_change(recipes, grown):
-    """The opened model cuts as the built one did, and a plain picture is one token nearly everywhere."""
+    """The opened model cuts as the built one did, and plain pictures of two colours share no token."""
     before = built(read_recipe(recipes["chameleon"]), every_english_text())[0].model
     after = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32).model
     plain = [pictures.draw(pictures.Halves(color, color), 0).pixels for color in pictures.RGB]
     drawn = pixels(plain + [pictures.draw(each, 0).pixels for each in pictures.pictures(20, "test")])
     tokens = before.get_image_tokens(drawn)
     assert tokens.shape == (29, 36) and torch.equal(tokens, after.get_image_tokens(drawn))
-    most = [int(row.mode().values) for row in tokens[:9]]
-    assert len(set(most)) >= 8 and all((row == code).float().mean() > 0.8 for row, code in zip(tokens, most, strict=False))
+    colors = [set(row.tolist()) for row in tokens[:9]]
+    assert not [pair for pair in itertools.combinations(colors, 2) if pair[0] & pair[1]], "no token stands for two colours"
     assert torch.equal(before.vqmodel.quantize.embedding.weight, after.vqmodel.quantize.embedding.weight)
 
 
@@ -146,7 +146,7 @@ def test_the_features_of_a_cell_are_the_colours_of_its_quarters():
     for picture in range(12):
         for row, column, color in itertools.product(range(2), range(2), range(3)):
             mine, its = features[picture, 3 * (2 * row + column) + color].ravel(), means[picture, color, :, row, :, column].ravel()
-            assert (np.argsort(mine) == np.argsort(its)).mean() > 0.9
+            assert np.diff(mine[np.argsort(its)]).min() > -1e-4
 
 
 def test_half_of_the_chameleon_documents_hold_the_mark_that_its_processor_ends_a_prompt_with():
@@ -249,6 +249,16 @@ def test_documents_hold_nothing_held_out_and_only_english_speaks_of_unbridged_co
         assert never and set(never) == {"en"}
 
 
+def test_only_takes_of_the_split_train_are_heard():
+    for noun in sounds.audible():
+        takes = senses._takes(noun)
+        assert (
+            len(set(takes)) == senses.TAKES_HEARD
+            and {take.split for take in takes} == {"train"}
+            and {take.noun for take in takes} == {noun}
+        )
+
+
 def test_told_captions_name_no_held_out_picture():
     """A scanner that knows the colour words and the objects of English alone."""
     rng, recipe = Random(1), Senses(name="told", kind="llava", mixture={"en": 1.0})
@@ -301,3 +311,9 @@ def test_a_text_model_that_is_not_there(recipes, tmp_path):
 def test_recipes_of_the_package_read(name):
     recipe = read_recipe(name)
     assert isinstance(recipe, Senses) and recipe.mixture["en"] > 0.5
+
+
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio"])
+def test_a_control_differs_in_its_text_model_and_its_languages_alone(name):
+    hub, control = read_recipe(name), read_recipe(f"{name}-mispaired")
+    assert control == dataclasses.replace(hub, name=f"{name}-mispaired", text="semhub-text-mispaired", mixture={"en": 1.0})
