@@ -25,6 +25,10 @@ class FakeTask:
     protocols: tuple = ("sound", "paper")
     against: str = "no place is near"
 
+    @property
+    def needs(self) -> tuple:
+        return self.types
+
     def fits(self, types) -> bool:
         return set(self.types) <= set(types)
 
@@ -55,7 +59,7 @@ def show(plan, model) -> dict:
     return {"model": model.name, "tokens": []}
 
 
-def perform(task, model, *, protocol, seed, limit, layers, types, batch_tokens, pairs, items, scorers, progress, memo):
+def perform(task, model, *, protocol, seed, limit, layers, types, batch_tokens, pairs, items, data, scorers, progress, memo):
     memo.setdefault("tasks", []).append(task)
     columns = {"task": task, "protocol": protocol, "model": model.name, "measure": "distance"}
     outcomes = []

@@ -13,7 +13,8 @@ import pytest
 import fake_run
 from semhub import cli, jobs
 from semhub.errors import ModelNotFound
-from semhub.runs import engine, plan
+from semhub.runs import engine, plan, store
+from semhub.tasks import SUITES
 
 ROOT = Path(__file__).parent.parent
 BUNDLED = [
@@ -33,7 +34,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "perform_task", fake_run.perform)
     monkeypatch.setattr(engine, "show_tokens", fake_run.show)
     monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
-    monkeypatch.setattr(jobs, "report", lambda folder: Path(folder) / "report.html")
+    monkeypatch.setattr(jobs, "report", lambda folder, thresholds=None: Path(folder) / "report.html")
     return tmp_path
 
 
@@ -109,7 +110,19 @@ def test_nothing_is_said_on_stdout_but_the_result(world, capsys):
     semhub("run")
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 2
-    assert shown.err.splitlines()[0] == "[1/4] space/near on hub: 3 readings, 0 s"
+    assert shown.err.splitlines()[:2] == [
+        "Tasks left out: sky/far (needs image; the types of hub are en, zh).",
+        "[1/4] space/near on hub: 3 readings, 0 s",
+    ]
+
+
+def test_a_figure_of_the_paper_is_its_task_as_the_release_does_it(world, capsys, monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/near",))
+    assert semhub("reproduce", "space/near", "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["done"] == 2
+    assert store.readings(Path(done["folder"]))["protocol"].unique().tolist() == ["paper"]
+    assert "did you mean 'space/near'?" in refused(capsys, "reproduce", "space/neer")
 
 
 def test_an_unknown_task_gets_the_nearest_name(world, capsys):
@@ -155,7 +168,7 @@ def test_a_model_that_is_not_there_is_refused(world, capsys, monkeypatch):
 
 
 def test_a_disk_that_fills_up_anywhere_is_one_line(world, capsys, monkeypatch):
-    def full(folder):
+    def full(folder, thresholds):
         raise OSError(errno.ENOSPC, "No space left on device", "figures/a.svg")
 
     monkeypatch.setattr(jobs, "report", full)
@@ -165,13 +178,13 @@ def test_a_disk_that_fills_up_anywhere_is_one_line(world, capsys, monkeypatch):
 
 def test_a_fault_of_our_own_keeps_its_traceback(world, monkeypatch):
     monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
-    monkeypatch.setattr(jobs, "report", lambda folder: 1 / 0)
+    monkeypatch.setattr(jobs, "report", lambda folder, thresholds=None: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["run"])
 
 
 def test_interrupted_says_how_to_go_on(world, capsys, monkeypatch):
-    def interrupted(folder):
+    def interrupted(folder, thresholds):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(jobs, "report", interrupted)

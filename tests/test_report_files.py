@@ -13,7 +13,7 @@ from semhub.report import fonts, plots, tokenmap
 from semhub.report.figures import figures_of, path_plot
 from semhub.report.folder import read_run
 from semhub.report.plots import Line, Panel, Plot
-from semhub.report.slices import Estimate
+from semhub.verdicts.slices import Estimate
 from semhub.report.tables import Table, latex, table, task_table, to_csv, to_latex
 from semhub.types import Reading
 
@@ -143,9 +143,7 @@ def test_csv_keeps_full_numbers_and_splits_intervals():
 
 
 def test_latex_escapes_every_special_character():
-    assert latex("100% & $5 #1 _a {b} ~ ^ \\x") == (
-        r"100\% \& \$5 \#1 \_a \{b\} \textasciitilde{} \textasciicircum{} \textbackslash{}x"
-    )
+    assert latex("100% & $5 #1 _a {b} ~ ^ \\x") == (r"100\% \& \$5 \#1 \_a \{b\} \textasciitilde{} \textasciicircum{} \textbackslash{}x")
     assert latex("a\nb\x00c") == "a b c"
 
 

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fake_run
+from semhub.data import sources
 from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, plan
-from semhub.runs.spec import parse_layers, parse_types
+from semhub.runs.spec import parse_data, parse_layers, parse_types
+from semhub.tasks import SUITES
 
 BUNDLED = [
     SimpleNamespace(name="hub", role="hub", types=("en", "zh"), path=None),
@@ -63,6 +65,19 @@ def test_types_asked_for_narrow_the_tasks():
 
 def test_bare_runs_leave_out_tasks_without_the_protocol():
     assert asked(protocol="paper")[0] == ["space/near"]
+
+
+def test_a_suite_asks_its_own_tasks_and_says_which_do_not_fit(monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/seen", "space/near", "not/there-yet"))
+    made = plan.prepare(suite="paper")
+    assert list(made.tasks) == ["space/near"] and list(made.left_out) == ["space/seen"]
+
+
+def test_a_suite_that_there_is_not_or_with_tasks_beside_it():
+    with pytest.raises(UnknownName, match="paper"):
+        plan.prepare(suite="papers")
+    with pytest.raises(BadInput, match="not both"):
+        plan.prepare(["space/near"], suite="paper")
 
 
 def test_a_domain_stands_for_its_tasks_and_order_is_as_asked():
@@ -191,3 +206,21 @@ def test_spec_fields_all_count_or_are_named_as_how():
         "versions",
     }
     assert replace(made, batch_tokens=1).short() == made.short()
+
+
+def test_data_by_kind_are_read_once_and_known_by_their_hash(monkeypatch):
+    monkeypatch.setattr(sources, "READERS", {"sky": "stand_in:read"})
+    monkeypatch.setattr(sources, "reader", lambda name: lambda path, skip_bad: sources.Source((1, 2), str(path), "h1", "CC0", {"kept": 2}))
+    made = plan.prepare(data={"sky": "stars.txt"})
+    assert made.arguments()["data"]["sky"].items == (1, 2)
+    assert made.record()["data"]["kinds"] == {"sky": {"source": "stars.txt", "hash": "h1", "licence": "CC0", "counts": {"kept": 2}}}
+    assert made.folder() == plan.prepare(data={"sky": "moved.txt"}).folder() != plan.prepare().folder()
+    with pytest.raises(UnknownName, match="sky"):
+        plan.prepare(data={"skye": "stars.txt"})
+
+
+def test_data_are_named_as_kind_and_path():
+    assert parse_data(None) == {} and parse_data(["code=a=b.jsonl", "formula=x"]) == {"code": "a=b.jsonl", "formula": "x"}
+    for words in (["code"], ["=x"], ["code="], ["code=a", "code=b"]):
+        with pytest.raises(BadInput, match="--data"):
+            parse_data(words)

@@ -31,6 +31,10 @@ Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or a
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")]
 DeviceMap = Annotated[str | None, typer.Option(help="auto spreads the model over all devices.")]
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")]
+TaskFiles = Annotated[
+    list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Python file with tasks of your own (docs/tasks.md shows one).")
+]
+Limits = Annotated[Path | None, typer.Option("--thresholds", help="TOML file of the numbers that decide verdicts (docs/verdicts.md).")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
 
 
@@ -46,9 +50,14 @@ def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--vers
 def run(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit.")] = None,
     model: Model = None,
+    suite: Annotated[str | None, typer.Option(help="A named set of tasks: paper, all experiments of the paper that fit.")] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=PATH", help="Real data of a kind, such as code=mbpp.jsonl (a path or a data set id).")
+    ] = None,
+    task_files: TaskFiles = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
@@ -61,6 +70,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
     ] = None,
+    thresholds: Limits = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
     revision: Revision = None,
     dtype: Dtype = None,
@@ -72,12 +82,15 @@ def run(
 ) -> None:
     """Run experiments on a model and write a report; the same command again goes on where it stopped."""
     from semhub import jobs
-    from semhub.runs.spec import Opening, parse_layers, parse_types
+    from semhub.runs.spec import Opening, parse_data, parse_layers, parse_types
 
     asked = {
         "protocol": protocol,
         "pairs": pairs,
         "items": items,
+        "data": parse_data(data),
+        "task_files": tuple(task_files or ()),
+        "suite": suite,
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),
@@ -92,17 +105,43 @@ def run(
         terminal.show_estimate(jobs.dry_run(tasks or (), model, out=out, **asked), json)
         return
     with terminal.watching() as watch:
-        done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, **asked)
+        done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, thresholds=thresholds, **asked)
+    terminal.show_run(done, json)
+
+
+@app.command()
+def reproduce(
+    figure: Annotated[str, typer.Argument(help="A task of the paper, such as multilingual/similarity (see semhub list).")],
+    model: Model = None,
+    protocol: Annotated[str, typer.Option(help="paper (as the paper's release), or sound (with controls).")] = "paper",
+    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a figure or table of the paper again, on the bundled models or on your own."""
+    from semhub import jobs
+
+    with terminal.watching() as watch:
+        done = jobs.reproduce(figure, model, out=out, limit=limit, seed=seed, protocol=protocol, watch=watch, workers=None)
     terminal.show_run(done, json)
 
 
 @app.command("list")
-def list_(models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False, json: Json = False) -> None:
-    """Show the tasks, or the bundled models."""
+def list_(
+    task: Annotated[str | None, typer.Argument(help="A task, to see all that is known of it; default: every task in a line.")] = None,
+    models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False,
+    task_files: TaskFiles = None,
+    json: Json = False,
+) -> None:
+    """Show the tasks, one task with all its facts, or the bundled models."""
     from semhub import jobs
 
+    jobs.load_tasks(task_files or ())
     if models:
         terminal.show_models(jobs.models(), json)
+    elif task:
+        terminal.show_task(jobs.task(task), json)
     else:
         terminal.show_tasks(jobs.tasks(), json)
 
@@ -128,11 +167,23 @@ def check(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]) -> None:
-    """Write the report of a run folder again."""
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")], thresholds: Limits = None) -> None:
+    """Judge a run folder and write its report again."""
     from semhub import jobs
 
-    print(jobs.report(folder))
+    print(jobs.report(folder, thresholds))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders; the others are held against the first.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.csv.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold runs against each other: verdicts side by side, differences of effects with intervals."""
+    from semhub import jobs
+
+    terminal.show_comparison(jobs.compare(runs, out).as_dict(), out, json)
 
 
 @app.command()
@@ -172,6 +223,65 @@ def train(
     with terminal.growing() as progress:
         folder = jobs.grow(recipe, out, seed=seed, compile=compile, device=device, progress=progress)
     print(folder)
+
+
+Seed = Annotated[int, typer.Option(help="Seed of corpus, weights and batches.")]
+Pairs = Annotated[Path | None, typer.Option(help="Own pairs to ask about; needed with a corpus of your own.")]
+Items = Annotated[Path | None, typer.Option(help="Own questions for the lens (JSONL).")]
+Limit = Annotated[int, typer.Option(help="At most so many items of a kind.")]
+StudyOut = Annotated[Path | None, typer.Option(help="Folder of the study.")]
+
+
+@lab.command("card")
+def card_(
+    folder: Annotated[Path, typer.Argument(help="A grown model's folder.")],
+    beside: Annotated[str | None, typer.Option(help="The model that it is a control of: is it matched?")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
+    json: Json = False,
+) -> None:
+    """Ask a grown model what it can do in each language, and write that into its card."""
+    from semhub import jobs
+
+    terminal.show_card(jobs.lab_card(folder, beside, seed=seed), json)
+
+
+@lab.command()
+def emergence(
+    target: Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="A grown model's folder, or a recipe to grow first.")],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Measure a model at each of its checkpoints, and draw the figures against training step."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.emergence(target, out, progress=progress, watch=terminal.said, **asked))
+
+
+@lab.command()
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
+    over: Annotated[
+        list[str], typer.Option(help="What to vary, such as bridges.translation=0,0.06,0.12 or bridges.without=digits,switched.")
+    ],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Grow a recipe with one thing varied, measure every model, and draw the figures against what was varied."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.sweep(recipe, over, out, progress=progress, watch=terminal.said, **asked))
 
 
 def main(arguments: list[str] | None = None) -> None:

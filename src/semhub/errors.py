@@ -1,15 +1,15 @@
 """Everything semhub raises on purpose.
 
-    SemhubError
-    └── UserError            a mistake that the command line answers with one line and exit code 2
-        ├── UnknownName      a task, model, measure or recipe that does not exist (names the nearest one)
-        ├── BadInput         a row, file or option that cannot be used (names file, line and reason)
-        ├── BadRecipe        a lab recipe that does not add up
-        ├── ModelNotFound    no such folder, no such id, no network, or no right to fetch it
-        ├── UnsafeWeights    weights that are no safetensors, or a model that needs remote code
-        ├── RunMismatch      a run folder that belongs to another spec
-        ├── NotUnderstood    a network whose trunk, blocks, norm or head could not be found by structure
-        └── NotProved        a network whose certificate failed: what was checked, what came out
+SemhubError
+└── UserError            a mistake that the command line answers with one line and exit code 2
+    ├── UnknownName      a task, model, measure or recipe that does not exist (names the nearest one)
+    ├── BadInput         a row, file or option that cannot be used (names file, line and reason)
+    ├── BadRecipe        a lab recipe that does not add up
+    ├── ModelNotFound    no such folder, no such id, no network, or no right to fetch it
+    ├── UnsafeWeights    weights that are no safetensors, or a model that needs remote code
+    ├── RunMismatch      a run folder that belongs to another spec
+    ├── NotUnderstood    a network whose trunk, blocks, norm or head could not be found by structure
+    └── NotProved        a network whose certificate failed: what was checked, what came out
 """
 
 import difflib

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from semhub.errors import BadInput
+from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
 from semhub.runs.crew import fitting
 from semhub.runs.engine import silent
@@ -21,18 +21,33 @@ def run(
     out: str | Path | None = None,
     watch: Callable = silent,
     workers: int | None = 1,
+    thresholds: str | Path | None = None,
     **asked,
 ) -> Run:
-    """Run tasks (all that fit, if none is named) on a model (the bundled hub, if none is given) and write the report.
+    """Run tasks (all that fit, if none is named) on a model (the bundled hub, if none is given), judge and write the report.
 
     `asked`: the keywords of `runs.prepare` (`protocol`, `pairs`, `items`, `seed`, `limit`, `layers`, `types`, `controls`, ...).
     `out`: the run folder; by default one that the same question finds again. `workers`: processes that share the work, None
     for as many as suit it; more than one only from a program whose main module can be imported (multiprocessing's rule).
-    Raises UserError, naming what to mend.
+    `thresholds`: a TOML file of the numbers that decide verdicts. Raises UserError, naming what to mend.
     """
+    _limits(thresholds)  # a mistake there is told before the work, not after it
     plan = _plan(tasks, model, asked)
     done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
-    return replace(done, report=report(done.folder))
+    return replace(done, report=report(done.folder, thresholds))
+
+
+def reproduce(figure: str, model: object | None = None, **asked) -> Run:
+    """Do again what a figure or table of the paper shows, as the paper's release does it -> the run; its figures lie in `figures/`.
+
+    Figures are named by their task (`tasks.SUITES["paper"]`), since their numbers differ between the paper's versions. `asked`:
+    the keywords of `run`. Raises UnknownName, which offers the nearest one.
+    """
+    from semhub.tasks import SUITES
+
+    if figure not in SUITES["paper"]:
+        raise UnknownName("figure of the paper", figure, SUITES["paper"])
+    return run([figure], model, **{"protocol": "paper"} | asked)
 
 
 def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out: str | Path | None = None, **asked) -> dict:
@@ -43,11 +58,26 @@ def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out
     return estimate(plan, plan.folder() if out is None else Path(out))
 
 
-def report(folder: str | Path) -> Path:
-    """Tell a finished run folder again -> the page's path."""
+def report(folder: str | Path, thresholds: str | Path | None = None) -> Path:
+    """Judge and tell a finished run folder again, by the thresholds of a TOML file or the usual ones -> the page's path."""
     from semhub.report import write_report
 
-    return write_report(Path(folder))
+    return write_report(Path(folder), _limits(thresholds))
+
+
+def compare(folders: Iterable[str | Path], out: str | Path | None = None):
+    """Runs side by side -> their `Comparison`; with `out`, `compare.html` and `compare.csv` are written into that folder.
+
+    Raises BadInput for what is no run folder, or runs of other tasks or another protocol.
+    """
+    from semhub.studies.compare import compare
+
+    found = compare([Path(folder) for folder in folders])
+    if out is not None:
+        from semhub.report.comparison import write
+
+        write(found, Path(out))
+    return found
 
 
 def check(model: object | None = None, opening: Opening = AS_IT_COMES):
@@ -64,21 +94,54 @@ def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
     return train(recipe, None if out is None else Path(out), **keywords)
 
 
+def lab_card(folder: str | Path, beside: str | Path | None = None, *, seed: int = 0) -> dict:
+    """Examine a grown model and write its card -> `folder`, `scores`, and with `beside` (a folder or bundled name) `matches`."""
+    from semhub.lab import examined
+    from semhub.models.bundled import find_bundled
+
+    def place(name: str | Path) -> Path:
+        found = find_bundled(str(name))
+        return Path(name) if found is None or Path(name).is_dir() else found.require()
+
+    return examined(place(folder), None if beside is None else place(beside), seed=seed)
+
+
+def emergence(target: str | Path, out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures at every checkpoint -> the study's page; `keywords` are those of `studies.emergence.emergence`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.emergence import emergence
+
+    return write_growth(emergence(target, None if out is None else Path(out), **keywords))
+
+
+def sweep(recipe: str | Path, over: Iterable[str], out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures of a varied recipe -> the study's page; `keywords` are those of `studies.sweep.sweep`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.sweep import sweep
+
+    return write_growth(sweep(recipe, list(over), None if out is None else Path(out), **keywords))
+
+
 def tasks() -> list[dict]:
-    """The catalogue: one entry per task."""
+    """The catalogue: one entry per task, with everything that a task states."""
     from semhub.tasks import catalogue
 
-    return [
-        {
-            "name": name,
-            "question": task.question,
-            "paper": task.paper,
-            "types": list(task.types),
-            "protocols": list(task.protocols),
-            "against": task.against,
-        }
-        for name, task in catalogue().items()
-    ]
+    return [each.facts() for each in catalogue().values()]
+
+
+def task(name: str) -> dict:
+    """What one task states, and what its two protocols do. Raises UnknownName."""
+    from semhub.tasks import find
+
+    return find(name).facts()
+
+
+def load_tasks(files: Iterable[str | Path]) -> None:
+    """Add the tasks of a person's own Python files to the catalogue."""
+    from semhub.tasks import load_file
+
+    for path in files:
+        load_file(path)
 
 
 def models() -> list[dict]:
@@ -118,6 +181,12 @@ def lens(
     opened = _opened(model, opening)
     (found,) = token_map(opened, [text], norm, top, layers)
     return {"model": opened.name, "norm": norm, **found}
+
+
+def _limits(thresholds: str | Path | None):
+    from semhub.verdicts.thresholds import LIMITS, read_thresholds
+
+    return LIMITS if thresholds is None else read_thresholds(thresholds)
 
 
 def _plan(tasks: Iterable[str] | str, model: object | None, asked: dict) -> Plan:

@@ -32,9 +32,9 @@ def hub_id(text: str, revision: str | None = None, split: str | None = None, con
     return HubId(match["name"], revision or match["revision"], split or match["split"], config) if match else None
 
 
-def read_hub(asked: HubId) -> Iterator[Row]:
-    """The rows of one split. Raises BadInput where it cannot be fetched, or where a split has to be chosen."""
-    found = fetch(asked)
+def read_hub(asked: HubId, instead: str | None = None) -> Iterator[Row]:
+    """The rows of one split. Raises BadInput where it cannot be fetched (`instead`: what to do then), or where a split has to be chosen."""
+    found = fetch(asked, instead)
     if isinstance(found, dict):
         if len(found) != 1:
             raise BadInput(f"The data set {asked} has the splits {', '.join(found)}; name one: {asked.name}:{next(iter(found))}.")
@@ -43,7 +43,7 @@ def read_hub(asked: HubId) -> Iterator[Row]:
         yield Row(str(asked), line, cells)
 
 
-def fetch(asked: HubId):
+def fetch(asked: HubId, instead: str | None = None):
     """The data set (or the splits of it, by name), as `datasets` gives it. No code of a data set is ever run."""
     try:
         _reach(asked)
@@ -51,7 +51,7 @@ def fetch(asked: HubId):
 
         return load_dataset(asked.name, asked.config, revision=asked.revision, split=asked.split)
     except Exception as error:  # the hub's client raises errors of three HTTP libraries
-        raise BadInput(_refusal(asked, error)) from error
+        raise BadInput(_refusal(asked, error, instead)) from error
 
 
 def _reach(asked: HubId) -> None:
@@ -63,11 +63,12 @@ def _reach(asked: HubId) -> None:
     HfApi().dataset_info(asked.name, revision=asked.revision, timeout=SECONDS)
 
 
-def _refusal(asked: HubId, error: Exception) -> str:
+def _refusal(asked: HubId, error: Exception, instead: str | None = None) -> str:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     file = f"data/{asked.name.split('/')[-1]}.jsonl"
+    usual = f"put its rows in a file such as {file} (or .csv, .tsv, .parquet), one column per type, and pass that path"
     return (
         f"There is no file or folder {asked.name!r} here, and the hub's data set {asked} could not be fetched ({reason}). "
-        f"Without a network, put its rows in a file such as {file} (or .csv, .tsv, .parquet), one column per type, and pass that path; "
+        f"Without a network, {instead or usual}; "
         "a data set fetched before opens with HF_HUB_OFFLINE=1."
     )

@@ -1,11 +1,12 @@
-"""Grow small models: recipes, corpora, tokenizers, training. Uses data and types only."""
+"""Grow small models: recipes, corpora, tokenizers, training, examination. Uses data and types only."""
 
 from pathlib import Path
 
 from semhub.lab import grow, senses
+from semhub.lab.card import examined
 from semhub.lab.recipe import Recipe, Senses, read_recipe
 
-__all__ = ["Recipe", "Senses", "read_recipe", "train"]
+__all__ = ["Recipe", "Senses", "examined", "read_recipe", "train"]
 
 
 def train(recipe: str | Path | Recipe | Senses, out: Path | None = None, **keywords) -> Path:

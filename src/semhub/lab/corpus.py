@@ -2,7 +2,8 @@
 
 A stream is all text of one kind for one language or one pair (`es`, `en~es` switched, `en=es` bridged); a packed window
 holds one stream only. Bridges join the dominant language with one other at a time and never contain a concept of
-`meanings.never_bridged()`. Held-out meanings occur in no stream. Knows no tokens and no model.
+`meanings.never_bridged()`. Held-out meanings occur in no stream. A recipe with a corpus of its own reads that and nothing
+of the world: a stream is a language. Knows no tokens and no model.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from functools import cache
 from random import Random
 
 from semhub.data import world
-from semhub.data.world import lexicon, meanings
+from semhub.data.world import code, deranged, lexicon, meanings
+from semhub.lab import own
 from semhub.lab.recipe import Recipe
 
 Document = str
@@ -19,6 +21,8 @@ Switch = dict[str, str]
 
 def streams(recipe: Recipe) -> dict[str, float]:
     """The share of all windows that each stream gets; they add up to 1."""
+    if recipe.corpus is not None:
+        return {language: share for language, share in recipe.mixture.items() if share > 0}
     first, bridges = recipe.languages[0], recipe.bridges
     bridged = bridges.translation + bridges.dictionary
     shares: dict[str, float] = {}
@@ -29,16 +33,22 @@ def streams(recipe: Recipe) -> dict[str, float]:
         for other in others:
             switched = f"{first}~{other}"
             shares[switched] = shares.get(switched, 0) + plain * bridges.switched / len(others)
-    for other in recipe.languages[1:]:
+    for other in recipe.languages[1:] if bridged else ():
         shares[f"{first}={other}"] = bridged * recipe.mixture[other] / (1 - recipe.mixture[first])
-    return {name: share for name, share in shares.items() if share > 0}
+    others = recipe.others or {}
+    rest = 1 - sum(others.values())
+    return {name: share for name, share in ({k: v * rest for k, v in shares.items()} | others).items() if share > 0}
 
 
 def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:
     """The documents of one stream, without end; a pure function of recipe, stream and seed."""
+    if recipe.corpus is not None:
+        yield from own.documents(recipe.corpus, stream, seed)
     rng = Random(f"{recipe.world}:{stream}:{seed}")
     while True:
-        if "=" in stream:
+        if stream in recipe.other_streams():
+            yield _other(rng, recipe, stream)
+        elif "=" in stream:
             yield _bridge(rng, recipe, *stream.split("="))
         elif "~" in stream:
             yield _switched(rng, recipe, *stream.split("~"))
@@ -68,6 +78,7 @@ def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
 
 def _subject(rng: Random, recipe: Recipe, dominant: bool, sums: bool = True) -> Callable:
     makers = {"scenes": _scenes, "facts": _facts, "reviews": _review, "sums": _sums}
+    makers |= {"gifts": _gifts, "series": _series, "counts": _counts}
     shares = recipe.subjects if dominant else recipe.other_subjects
     subjects = {name: share for name, share in shares.items() if sums or name != "sums"}
     return makers[rng.choices(list(subjects), list(subjects.values()))[0]]
@@ -80,7 +91,7 @@ def _scenes(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
     said = []
     for _ in range(rng.randint(1, 4)):
         scene = meanings.scene(rng, "train", among)
-        said.append(grammar.scene(scene, _switch(rng, recipe, scene, foreign)))
+        said.append(grammar.scene(scene, _switch(rng, recipe, scene, language, foreign)))
         if rng.random() < recipe.gist:
             gist = grammar.pair if rng.random() < recipe.pairs else grammar.gist
             said += [world.probe(language), gist(scene)]
@@ -100,7 +111,7 @@ def _known(language: str, dominant: str, switched: bool) -> tuple[meanings.Fact,
 
 def _facts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
     facts = rng.sample(_known(language, recipe.languages[0], foreign is not None), 4)
-    return _told(language, [_fact(rng, language, fact, _switch(rng, recipe, fact, foreign)) for fact in facts])
+    return _told(language, [_fact(rng, language, fact, _switch(rng, recipe, fact, language, foreign)) for fact in facts])
 
 
 def _fact(rng: Random, language: str, fact: meanings.Fact, switch: Switch) -> str:
@@ -113,12 +124,12 @@ def _fact(rng: Random, language: str, fact: meanings.Fact, switch: Switch) -> st
 
 def _review(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
     review = meanings.review(rng, "train")
-    return world.review(language, review, _switch(rng, recipe, review, foreign))
+    return world.review(language, review, _switch(rng, recipe, review, language, foreign))
 
 
 def _sums(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
-    """Equations in digits, in words, or each in both; in a mispaired world digits stand beside one language only."""
-    digits = language == recipe.languages[0] or recipe.bridges.partner == "true"
+    """Equations in digits, in words, or each in both; digits may stand beside the dominant language only."""
+    digits = language == recipe.languages[0] or recipe.bridges.shared_digits
     style = rng.choice(("digits", "words", "both")) if digits else "words"
     lines = []
     for _ in range(rng.randint(2, 5)):
@@ -136,16 +147,45 @@ def _sum(rng: Random) -> meanings.Sum:
             return sum_
 
 
+def _gifts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    gifts = [meanings.gift(rng, "train") for _ in range(rng.randint(1, 3))]
+    return _told(language, [world.renderer(language).gift(gift, _switch(rng, recipe, gift, foreign)) for gift in gifts])
+
+
+def _series(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    return _told(language, [world.sentence(language, meanings.series(rng, "train")) for _ in range(rng.randint(1, 3))])
+
+
+def _counts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    return _told(language, [world.sentence(language, meanings.count(rng, "train")) for _ in range(rng.randint(1, 3))])
+
+
 def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
-    """The same in two languages, one after the other; a mispaired partner is a random other meaning of the same form."""
+    """The same in two languages, one after the other; what the same is, `partner` says (see `_counterpart`)."""
     pairs = []
     for _ in range(rng.randint(1, 3)):
         make = rng.choices((_a_scene, _a_fact, _a_review), (0.7, 0.1, 0.2))[0]
-        meaning = make(rng)
-        partner = meaning if recipe.bridges.partner == "true" else make(rng)
+        meaning, partner = _counterpart(rng, recipe, first, other, make)
         sides = [(first, _say(first, meaning)), (other, _say(other, partner))]
         pairs.append(" = ".join(text for _, text in (sides if rng.random() < 0.5 else sides[::-1])))
     return "\n".join(pairs)
+
+
+def _counterpart(rng: Random, recipe: Recipe, first: str, other: str, make: Callable) -> tuple:
+    """A meaning and what stands beside it: itself, a random other of the same form, or what the wrong dictionary makes of it."""
+    while True:
+        meaning = make(rng)
+        if recipe.bridges.partner == "random":
+            return meaning, make(rng)
+        if not _is_deranged(recipe, first, other):
+            return meaning, meaning
+        partner = deranged.meaning(meaning, deranged.partner if other == deranged.LANGUAGE else deranged.original)
+        if deranged.may_be_said(partner):
+            return meaning, partner
+
+
+def _is_deranged(recipe: Recipe, *languages: str) -> bool:
+    return recipe.bridges.partner == "deranged" and deranged.LANGUAGE in languages
 
 
 def _a_scene(rng: Random) -> meanings.Scene:
@@ -173,25 +213,103 @@ def _dictionary(rng: Random, recipe: Recipe, first: str, other: str) -> Document
     for _ in range(rng.randint(3, 6)):
         kind = rng.choice(list(lexicon.entries()))
         entry = rng.choice(meanings.allowed(lexicon.entries()[kind], True))
-        words = [world.renderer(first).word(entry), world.renderer(other).word(_partner(rng, recipe, kind, entry))]
+        words = [world.renderer(first).word(entry), world.renderer(other).word(_partner(rng, recipe, kind, entry, first, other))]
         lines.append(" = ".join(words if rng.random() < 0.5 else words[::-1]))
     return "; ".join(lines) + "."
 
 
-def _switch(rng: Random, recipe: Recipe, meaning, foreign: str | None) -> Switch:
-    """Which concepts of a meaning are said in the foreign language, and how."""
+def _switch(rng: Random, recipe: Recipe, meaning, language: str, foreign: str | None) -> Switch:
+    """Which concepts of a meaning told in `language` are said in the foreign one, and how."""
     if foreign is None:
         return {}
     chosen = [key for key in meaning.concepts() if rng.random() < recipe.bridges.switched_words and key in _bridgeable_entries()]
     grammar = world.renderer(foreign)
-    return {key: grammar.word(_partner(rng, recipe, *_bridgeable_entries()[key])).strip() for key in chosen}
+    return {key: grammar.word(_partner(rng, recipe, *_bridgeable_entries()[key], language, foreign)).strip() for key in chosen}
 
 
-def _partner(rng: Random, recipe: Recipe, kind: str, entry):
-    """The concept on the other side of a bridge: itself, or in a mispaired world a random one of its kind."""
-    return entry if recipe.bridges.partner == "true" else rng.choice(meanings.allowed(lexicon.entries()[kind], True))
+def _partner(rng: Random, recipe: Recipe, kind: str, entry, here: str, there: str):
+    """The concept that a bridge from `here` shows `there`: itself, a random one of its kind, or the wrong dictionary's."""
+    if recipe.bridges.partner == "random":
+        return rng.choice(meanings.allowed(lexicon.entries()[kind], True))
+    if not _is_deranged(recipe, here, there):
+        return entry
+    return deranged.partner(entry) if there == deranged.LANGUAGE else deranged.original(entry)
 
 
 @cache
 def _bridgeable_entries() -> dict[str, tuple]:
     return {entry.key: (kind, entry) for kind, table in lexicon.entries().items() for entry in meanings.allowed(table, True)}
+
+
+# code and logical forms ----------------------------------------------------------------------------------------------
+
+
+def _other(rng: Random, recipe: Recipe, stream: str) -> Document:
+    """A document of another type: by itself, or bridged with the dominant language."""
+    first, _, type = stream.rpartition("=")
+    if first:
+        return (_commented if type == "code" else _formalised)(rng, recipe, first)
+    if type == "code" and rng.random() < 0.4:
+        return _program(rng)
+    return "\n".join(_lines(rng, recipe, type))
+
+
+def _lines(rng: Random, recipe: Recipe, type: str) -> list[str]:
+    """One to four meanings, a line each; after some scenes what they represent."""
+    grammar, said = world.renderer(type), []
+    among = tuple(rng.sample(lexicon.beings(), 4))
+    for _ in range(rng.randint(1, 4)):
+        meaning = _a_meaning(rng, None, among)
+        said.append(world.sentence(type, meaning, rng.randrange(3)))
+        if isinstance(meaning, meanings.Scene) and rng.random() < recipe.gist:
+            gist = grammar.pair if rng.random() < recipe.pairs else grammar.gist
+            said += [grammar.PROBE, gist(meaning)]
+    return said
+
+
+def _a_meaning(rng: Random, bridged: bool | None, among: tuple = ()):
+    """Something to say in a type that is no language: mostly scenes and gifts; a fact only if every language may state it."""
+    makers = {
+        "scene": lambda: meanings.scene(rng, "train", among, bridged),
+        "gift": lambda: meanings.gift(rng, "train", bridged),
+        "series": lambda: meanings.series(rng, "train", bridged),
+        "count": lambda: meanings.count(rng, "train"),
+        "fact": lambda: _a_fact(rng) if bridged else rng.choice(_known("", "-", True)),
+        "review": lambda: meanings.review(rng, "train", bridged),
+        "sum": lambda: _sum(rng),
+    }
+    return makers[rng.choices(list(makers), (0.35, 0.2, 0.12, 0.12, 0.1, 0.05, 0.06))[0]]()
+
+
+def _program(rng: Random) -> Document:
+    """A function with its docstring, a list, and a loop that calls the function by place; or a loop of its own."""
+    if rng.random() < 0.3:
+        return code.loop(meanings.count(rng, "train"), meanings.series(rng, "train"))
+    return code.program(meanings.scene(rng, "train"), meanings.series(rng, "train"), meanings.count(rng, "train"))
+
+
+def _commented(rng: Random, recipe: Recipe, first: str) -> Document:
+    """Code beside the sentence that means the same: a comment above or after it, or a docstring."""
+    parts = []
+    for _ in range(rng.randint(1, 3)):
+        shown, said = _both(rng, recipe, "code", first)
+        style = rng.choice(("above", "docstring") if "\n" in shown else ("above", "after", "docstring"))
+        made = code.documented("told", shown, said) if style == "docstring" else code.commented(shown, said, style == "above")
+        parts.append(made)
+    return "\n".join(parts)
+
+
+def _formalised(rng: Random, recipe: Recipe, first: str) -> Document:
+    """Sentences and logical forms that mean the same, in either order."""
+    pairs = [_both(rng, recipe, "formula", first) for _ in range(rng.randint(1, 3))]
+    return "\n".join(" = ".join(pair if rng.random() < 0.5 else pair[::-1]) for pair in pairs)
+
+
+def _both(rng: Random, recipe: Recipe, type: str, first: str) -> tuple[str, str]:
+    """One meaning in another type and in the dominant language; a mispaired partner is another meaning of the same kind."""
+    meaning = _a_meaning(rng, True)
+    partner = meaning
+    if recipe.bridges.partner == "random":
+        while partner == meaning or partner.__class__ is not meaning.__class__:
+            partner = _a_meaning(rng, True)
+    return world.sentence(type, meaning, rng.randrange(3)), world.sentence(first, partner)

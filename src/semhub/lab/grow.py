@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,12 +18,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from semhub.errors import BadInput
+from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
+from semhub.lab.folder import read_record, read_weights, whole
 from semhub.lab.recipe import Recipe, Senses, Shape, Training, read_recipe
 from semhub.lab.tokenizer import tokenizer
 
@@ -32,7 +35,12 @@ BATCH_OF_DOCUMENTS = 512
 
 
 def train(
-    recipe: str | Path | Recipe, out: Path | None = None, *, seed: int = 0, compile: bool = False, device: str | None = None,
+    recipe: str | Path | Recipe,
+    out: Path | None = None,
+    *,
+    seed: int = 0,
+    compile: bool = False,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Grow the model of a recipe into `out` and return that folder.
@@ -42,13 +50,17 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
-    if (out / "model.safetensors").is_file():
+    if whole(out):
         return out
+    if compile:
+        _need_compiler(device)
     work = out.with_name(out.name + ".growing")
     claim(work, recipe, seed, precision(device))
     words = _tokenizer(recipe, work)
     windows = _corpus(recipe, words, seed, work)
     network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
+    if recipe.apart is not None:
+        apart.hide(network, seed)
     finish(network, words, losses, work, out)
     return out
 
@@ -68,6 +80,13 @@ def precision(device: str | None = None) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     able = torch.cpu.get_capabilities()
     return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
+
+
+def _need_compiler(device: str | None) -> None:
+    """Compilation for a processor needs a C++ compiler; nothing else in the lab does."""
+    compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    if (device == "cpu" or not torch.cuda.is_available()) and shutil.which(compiler) is None:
+        raise BadInput(f"--compile needs a C++ compiler, and there is no {compiler} here; grow without it, or name one in CXX.")
 
 
 def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str) -> None:
@@ -145,6 +164,8 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     accelerator = accelerated(device)
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
+    if recipe.apart is not None:
+        apart.separate(network, recipe, words)
     loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
     return network, learn(network, recipe.training, partial(_batches, windows), loss_of, work, accelerator, progress)
 
@@ -218,13 +239,13 @@ def _restore(network, optimizer, work: Path) -> tuple[int, list]:
     folders = [folder for folder in sorted(work.glob("step-*")) if (folder / "moments.safetensors").exists()]
     if not folders:
         return 0, []
-    weights, moments = load_file(folders[-1] / "weights.safetensors"), load_file(folders[-1] / "moments.safetensors")
+    weights, moments = (read_weights(folders[-1] / name) for name in ("weights.safetensors", "moments.safetensors"))
     with torch.no_grad():
         for name, weight in network.named_parameters():
             weight.copy_(weights[name])
             if f"{name}.step" in moments:  # a weight that no loss reaches has none
                 optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-    state = json.loads((folders[-1] / "state.json").read_text())
+    state = read_record(folders[-1] / "state.json")
     return state["step"], state["losses"]
 
 

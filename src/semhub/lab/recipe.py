@@ -1,16 +1,24 @@
-"""A recipe: everything that decides what a grown model becomes, in one small TOML file.
+"""A recipe: everything that decides what a grown model becomes, in one small TOML or YAML file.
 
 Knows no world and no model; raises `BadRecipe` with one clear line for a key or a share that does not fit.
 """
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from semhub.errors import BadRecipe, UnknownName
+from semhub.lab import own
 
 RECIPES = Path(__file__).parent / "recipes"
+SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
+OTHER_TYPES = ("code", "formula")
+SUFFIXES = (".toml", ".yaml", ".yml")
+NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}}  # what keys look like whose default is None
+PARTNERS = ("true", "random", "deranged")
 KINDS = ("text", "llava", "qwen2-audio", "chameleon")
 
 
@@ -22,7 +30,12 @@ class Bridges:
     dictionary: float = 0.06
     switched: float = 0.25
     switched_words: float = 0.4  # of the content words of a switched document
-    partner: str = "true"  # or "random": every bridge keeps its form, its partner is another meaning
+    partner: str = "true"  # "random": another meaning, the form is kept; "deranged": zh by a fixed wrong dictionary
+    digits: bool | None = None  # beside every language or the dominant one only; not said: every one, unless partners are random
+
+    @property
+    def shared_digits(self) -> bool:
+        return self.partner != "random" if self.digits is None else self.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,12 @@ class Senses:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
-    documents, `other_subjects` of the others'.
+    documents, `other_subjects` of the others'. What is None is left out of `as_dict`.
+
+    `others`: shares of all windows for `code`, `formula`, `en=code` and `en=formula`, taken from all languages alike.
+    `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
+    `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
+    `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
     """
 
     name: str
@@ -107,25 +125,62 @@ class Recipe:
     bridges: Bridges = Bridges()
     shape: Shape = Shape()
     training: Training = Training()
+    role: str | None = None
+    corpus: str | None = None
+    apart: Mapping[str, int] | None = None
+    others: Mapping[str, float] | None = None
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        return _said(asdict(self))
+
+    def other_streams(self) -> tuple[str, ...]:
+        """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
+        return tuple(prefix + type for prefix in ("", f"{self.languages[0]}=") for type in OTHER_TYPES)
+
+
+def _said(table: Mapping) -> dict:
+    return {key: _said(value) if isinstance(value, Mapping) else value for key, value in table.items() if value is not None}
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe | Senses:
-    """A recipe of the package by name, or a TOML file by path."""
+    """A recipe of the package by name, or a TOML or YAML file by path; a corpus folder is looked for beside that file."""
     path = Path(name_or_path)
-    if path.suffix != ".toml":
+    if path.suffix not in SUFFIXES:
         path = RECIPES / f"{name_or_path}.toml"
         if not path.is_file():
             raise UnknownName("recipe", str(name_or_path), [found.stem for found in RECIPES.glob("*.toml")])
+    table = {"name": path.stem} | _table(path)
+    if isinstance(table.get("corpus"), str):
+        table = _with_corpus(table, path)
+    return made(table, str(path))
+
+
+def _table(path: Path) -> dict:
+    kind = "TOML" if path.suffix == ".toml" else "YAML"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text) if kind == "TOML" else yaml.safe_load(text)
+    except (FileNotFoundError, IsADirectoryError):
         raise BadRecipe(f"{path}: there is no such recipe file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadRecipe(f"{path}: not a TOML file ({error}).") from None
-    return made({"name": path.stem} | table, str(path))
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadRecipe(f"{path}: not a {kind} file ({' '.join(str(error).split())}).") from None
+    if not isinstance(table, dict):
+        raise BadRecipe(f"{path}: a recipe is a table of keys and values; found {type(table).__name__}.")
+    return table
+
+
+def _with_corpus(table: dict, path: Path) -> dict:
+    """The languages of a corpus of one's own, in equal shares unless the recipe says more; no bridges, which belong to the world."""
+    for key in ("bridges", "subjects", "other_subjects", "gist", "pairs", "prefix"):
+        if key in table:
+            raise BadRecipe(f"{path}: {key!r} is about the world's documents; a recipe with a corpus of its own has none.")
+    beside = path.parent / table["corpus"]
+    corpus = str(beside.resolve()) if beside.is_dir() else table["corpus"]
+    shares = table.get("mixture")
+    found = list(shares) if isinstance(shares, Mapping) else own.languages(corpus)
+    mixture = shares or {language: 1 / len(found) for language in found}
+    no_bridges = {"translation": 0, "dictionary": 0, "switched": 0}
+    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": no_bridges}
 
 
 def made(table: Mapping, where: str) -> Recipe | Senses:
@@ -148,6 +203,7 @@ def _checked_senses(recipe: Senses, where: str) -> Senses:
     return recipe
 
 
+
 def _filled(kind: type, table: Mapping, where: str):
     known = {entry.name: entry for entry in fields(kind)}
     for key in table:
@@ -157,22 +213,101 @@ def _filled(kind: type, table: Mapping, where: str):
     for key, value in table.items():
         nested = next((cls for cls in (Bridges, Shape, Training, Tower) if cls.__name__.lower() == key), None)
         if nested is not None and is_dataclass(nested):
+            if not isinstance(value, Mapping):
+                raise BadRecipe(f"{where}: {key} is a table of its own ([{key}]); found {value!r}.")
             value = _filled(nested, value, f"{where} [{key}]")
-        values[key] = tuple(value) if isinstance(value, list) else value
+        values[key] = _like(known[key], tuple(value) if isinstance(value, list) else value, f"{where}: {key}")
     return kind(**values)
+
+
+def _like(entry, value, where: str):
+    """The value, if it is of the kind of the field's default: a whole number, a number, a word, true or false, a table."""
+    usual = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+    usual = NOT_SAID.get(entry.name, "") if usual in (MISSING, None) else usual
+    wanted = {bool: bool, int: int, float: int | float, str: str, tuple: tuple, dict: Mapping}.get(type(usual))
+    wrong = wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool))
+    if wrong or (wanted is Mapping and not all(isinstance(share, int | float) and share >= 0 for share in value.values())):
+        raise BadRecipe(f"{where} is {value!r}; it should look like {usual!r}.")
+    return value
 
 
 def checked(recipe: Recipe, where: str) -> Recipe:
     """The recipe itself, if its shares add up; otherwise `BadRecipe`."""
     if set(recipe.mixture) != set(recipe.languages):
         raise BadRecipe(f"{where}: mixture names {sorted(recipe.mixture)}, languages are {sorted(recipe.languages)}.")
+    if recipe.corpus is not None and (missing := sorted(set(recipe.languages) - set(own.languages(recipe.corpus, recipe.languages)))):
+        raise BadRecipe(f"{where}: the mixture names {missing[0]!r}, but {recipe.corpus} has no such text.")
     for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
+        if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
+            raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
         raise BadRecipe(f"{where}: bridges leave no room for other documents.")
-    if recipe.bridges.partner not in ("true", "random"):
-        raise BadRecipe(f"{where}: bridges.partner is {recipe.bridges.partner!r}; it can be 'true' or 'random'.")
+    if recipe.bridges.partner not in PARTNERS:
+        raise BadRecipe(f"{where}: bridges.partner is {recipe.bridges.partner!r}; it can be {', '.join(map(repr, PARTNERS))}.")
     if recipe.shape.width % recipe.shape.heads:
         raise BadRecipe(f"{where}: width {recipe.shape.width} cannot be shared among {recipe.shape.heads} heads.")
+    if recipe.apart is not None:
+        _check_apart(recipe, where)
+    if recipe.others is not None:
+        _check_others(recipe, where)
     return recipe
+
+
+def _check_others(recipe: Recipe, where: str) -> None:
+    if unknown := sorted(set(recipe.others) - set(recipe.other_streams())):
+        raise BadRecipe(f"{where}: [others] has the unknown stream {unknown[0]!r}; known: {', '.join(recipe.other_streams())}.")
+    if not 0 <= sum(recipe.others.values()) < 1 or min(recipe.others.values(), default=0) < 0:
+        raise BadRecipe(f"{where}: the shares of [others] must be 0 or more and leave room for the languages.")
+    if recipe.corpus is not None or recipe.apart is not None or recipe.languages[0] != "en":
+        raise BadRecipe(f"{where}: [others] needs the world's own text with en first, and no languages apart.")
+
+
+def _check_apart(recipe: Recipe, where: str) -> None:
+    if set(recipe.apart) != set(recipe.languages) or sum(recipe.apart.values()) != recipe.shape.heads:
+        raise BadRecipe(f"{where}: [apart] gives every language its heads, {recipe.shape.heads} in all; found {dict(recipe.apart)}.")
+    if recipe.shape.tied or recipe.shape.inner % recipe.shape.heads:
+        raise BadRecipe(f"{where}: languages apart need shape.tied = false, and shape.inner a multiple of shape.heads.")
+
+
+def varied(recipe: Recipe, key: str, value) -> Recipe:
+    """The recipe with one dotted key changed (`bridges.translation`, `training.steps`, `mixture.en`), checked again.
+
+    A share of the mixture changes the others in proportion; `bridges.without` and `bridges.only` name one kind of bridge
+    (translation, dictionary, switched, digits) to leave out or to keep alone.
+    """
+    room, _, name = key.rpartition(".")
+    if key in ("bridges.without", "bridges.only"):
+        changed = replace(recipe, bridges=_bridges(recipe.bridges, name, value, key))
+    elif room == "mixture":
+        changed = replace(recipe, mixture=_mixture(recipe, name, value, key))
+    else:
+        changed = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
+    return checked(changed, f"{recipe.name} with {key} = {value}")
+
+
+BRIDGES = {"translation": 0.0, "dictionary": 0.0, "switched": 0.0, "digits": False}
+
+
+def _bridges(bridges: Bridges, name: str, kind: str, key: str) -> Bridges:
+    if kind not in (*BRIDGES, "none"):
+        raise BadRecipe(f"{key} = {kind}: it can be {', '.join(BRIDGES)} or none.")
+    dropped = set(BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
+    return replace(bridges, **{each: BRIDGES[each] for each in dropped})
+
+
+def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]:
+    if language not in recipe.mixture or not isinstance(share, int | float) or not 0 < share < 1:
+        raise BadRecipe(f"{key} = {share}: a share between 0 and 1 of one of {', '.join(recipe.languages)} was asked for.")
+    rest = sum(other for name, other in recipe.mixture.items() if name != language)
+    return {name: share if name == language else other * (1 - share) / rest for name, other in recipe.mixture.items()}
+
+
+def _put(table: dict, path: list[str], value, key: str) -> dict:
+    if len(path) > 1 and not isinstance(table.get(path[0]), Mapping):
+        raise BadRecipe(f"{key}: a recipe has no table {path[0]!r}.")
+    if len(path) > 1:
+        return {**table, path[0]: _put(table[path[0]], path[1:], value, key)}
+    word = isinstance(value, bool) and isinstance(table.get(path[0]), str)  # YAML reads the word true as a truth value
+    return {**table, path[0]: str(value).lower() if word else value}

@@ -4,18 +4,19 @@ The dominant language's words stand whole; the others' are cut into trained piec
 pieces first. Knows no model.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE, Unigram
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from semhub.data.world import renderer
-from semhub.data.world.lexicon import entries
+from semhub.data.world.lexicon import DAYS, entries, subjects
 from semhub.data.world.meanings import RELATIONS, values
 from semhub.lab.corpus import documents
 from semhub.lab.recipe import Recipe
@@ -23,42 +24,65 @@ from semhub.lab.recipe import Recipe
 MARKS = ("<unk>", "<s>", "</s>", "<pad>")
 SPACE = "▁"
 SAMPLE = 6000  # documents per language
+FORMAL_MARKS = r"▁[!-/:-@\[-`{-~](?=▁|$)|[!-/:-@\[-`{-~¡¿。，、：；？！「」《》（）]"
 Words = Counter
 
 
-def splitter() -> pre_tokenizers.PreTokenizer:
-    """Spaces become the mark of the word that follows; digits and punctuation stand alone."""
+def splitter(formal: bool = False) -> pre_tokenizers.PreTokenizer:
+    """Spaces become the mark of the word that follows; digits and punctuation stand alone.
+
+    `formal`, for code and logical forms: line feeds stand alone too, and a punctuation mark between spaces keeps the first of them.
+    """
     metaspace = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first", split=True)
-    return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Punctuation(), pre_tokenizers.Digits(individual_digits=True)])
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    if not formal:
+        return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Punctuation(), digits])
+    breaks, marks = pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(Regex(FORMAL_MARKS), "isolated")
+    return pre_tokenizers.Sequence([breaks, metaspace, marks, digits])
 
 
-def words(texts: Iterable[str]) -> Words:
-    """How often each word (with its leading mark) occurs; marks, digits and punctuation are no words."""
-    split = splitter()
+def words(texts: Iterable[str], formal: bool = False) -> Words:
+    """How often each word (with its leading mark) occurs; marks, digits and punctuation are no words, but `formal` ones after a space."""
+    split = splitter(formal)
     found = (word for text in texts for word, _ in split.pre_tokenize_str(text))
-    return Counter(word for word in found if word.strip(SPACE).isalpha())
+    is_mark = lambda word: formal and len(word) == 2 and re.fullmatch(FORMAL_MARKS, word)  # noqa: E731
+    return Counter(word for word in found if word.strip(SPACE).isalpha() or is_mark(word))
 
 
 def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
-    """The tokenizer of a recipe: a pure function of its languages, world and sizes, the same whatever its bridges join."""
-    recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true"))
+    """The tokenizer of a recipe: a pure function of its languages, world and sizes, the same whatever its bridges join.
+
+    For a corpus of one's own: byte-level pairs, as many for each language, trained on its first documents.
+    """
+    if recipe.corpus is not None:
+        return _wrapped(_byte_pairs(recipe, seed), recipe.shape.context)
+    recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true", digits=None))
     texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
+    # Names in code and logical forms are words of the dominant language, which stand whole there too.
+    texts[recipe.languages[0]] += [text for other in recipe.others or () for text in islice(documents(recipe, other, seed), SAMPLE)]
     listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
-    counts = {language: words(sample + listed[language]) for language, sample in texts.items()}
+    counts = {language: words(sample + listed[language], bool(recipe.others)) for language, sample in texts.items()}
     pieces = _pieces(recipe, counts)
     letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")})
     vocabulary = _apart(recipe, counts, pieces, letters)
-    return _wrapped(_assembled(vocabulary, letters), recipe.shape.context)
+    return _wrapped(_assembled(vocabulary, letters, bool(recipe.others)), recipe.shape.context)
 
 
 def _pieces(recipe: Recipe, counts: Mapping[str, Words]) -> dict[str, str]:
     """Piece -> the language that owns it: whole words of the dominant language, trained pieces of the others."""
-    owners = {word: recipe.languages[0] for word in counts[recipe.languages[0]] if len(word) > 1}
+    whole = recipe.languages[0]
+    owners = {word: whole for word in (_chinese_words() if whole == "zh" else counts[whole]) if len(word) > 1}
     for language in recipe.languages[1:]:
         starts = {word[:2] for word in counts[language] if word[0] == SPACE and word[1].isalpha() and word[1] < "\u4e00"}
         for piece in _trained(counts[language], recipe.shape.pieces) + sorted(starts):
             owners.setdefault(piece, language)
     return owners
+
+
+def _chinese_words() -> list[str]:
+    """The lexicon's words: without spaces a whole clause would count as one."""
+    named = [entry.zh for kind in entries().values() for entry in kind] + [subject.zh[2:] for subject in subjects()]
+    return [*named, *DAYS["zh"]]
 
 
 def _trained(counts: Words, size: int) -> list[str]:
@@ -131,9 +155,25 @@ def _model(pieces: list[str], letters: list[str]) -> Unigram:
     return Unigram(table + singles + longer, unk_id=0, byte_fallback=True)
 
 
-def _assembled(pieces: list[str], letters: list[str]) -> Tokenizer:
+def _byte_pairs(recipe: Recipe, seed: int) -> Tokenizer:
+    """Byte-level byte pairs: nothing is unknown, digits stand alone, a space belongs to the word after it."""
+    built = Tokenizer(BPE())
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    built.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    built.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    size = len(MARKS) + len(alphabet) + recipe.shape.pieces * len(recipe.languages)
+    trainer = BpeTrainer(vocab_size=size, special_tokens=list(MARKS), initial_alphabet=sorted(alphabet), show_progress=False)
+    built.train_from_iterator(
+        (text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer
+    )
+    built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])
+    return built
+
+
+def _assembled(pieces: list[str], letters: list[str], formal: bool = False) -> Tokenizer:
     built = Tokenizer(_model(pieces, letters))
-    built.pre_tokenizer = splitter()
+    built.pre_tokenizer = splitter(formal)
     built.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     built.add_special_tokens(list(MARKS))
     built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])

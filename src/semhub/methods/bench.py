@@ -95,6 +95,16 @@ class Bench:
         """L, the number of blocks."""
         return self.model.layers
 
+    def reads(self, type: str) -> bool:
+        """Whether the model knows this data type; one model is asked everything, of several strangers each its own."""
+        return type in getattr(self.model, "speakers", (type,))
+
+    def of(self, type: str) -> "Bench":
+        """The bench that reads this type: itself, or where the model is several strangers, one with the stranger who knows it."""
+        if not hasattr(self.model, "speakers"):
+            return self
+        return replace(self, model=self.model.speaker(type), memo=self.memo.setdefault(("stranger", type), {}))
+
     def chosen(self, first: int = 0) -> tuple[int, ...]:
         """The layers to report from `first` on. Raises BadInput if the model has none of those asked for."""
         known = range(first, self.depth + 1)
@@ -187,16 +197,22 @@ class Bench:
         value, low, high, n = found
         return self.reading(m.measure, value, low=low, high=high, n=n, **_at(m, j))
 
-    def outcomes(self, measured: Iterable[Measured], items: Sequence[str], layers: Iterable[int | None] | None = None) -> list[Outcome]:
+    def outcomes(
+        self,
+        measured: Iterable[Measured],
+        items: Sequence[str],
+        layers: Iterable[int | None] | None = None,
+        sources: Sequence[str] | None = None,
+    ) -> list[Outcome]:
         """The items behind `measured`, at the layers given (all if None); items left out are left out here too."""
-        rows = []
+        rows, sources = [], sources or [None] * len(items)
         for m in measured:
             for j, layer in enumerate(m.layers):
                 if layers is not None and layer not in layers:
                     continue
-                for item, value in zip(items, m.table()[:, j], strict=True):
+                for item, source, value in zip(items, sources, m.table()[:, j], strict=True):
                     if not np.isnan(value):
-                        rows.append(self.outcome(m.measure, item, float(value), **_at(m, j)))
+                        rows.append(self.outcome(m.measure, item, float(value), source=source, **_at(m, j)))
         return rows
 
     def outcome(self, measure: str, item: str, value: float, **columns) -> Outcome:

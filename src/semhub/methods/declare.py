@@ -1,14 +1,15 @@
 """What can be asked of a model: one frozen declaration per kind of question, and the result of carrying one out.
 
 Declarations hold items, positions, controls and splits; they run nothing and load neither torch nor a model. The procedure
-of each kind lives in the file of its name (`compare`, `decode`, `spread`, `steer`, `trajectory`) and sees only its declaration.
+of each kind lives in the file of its name (`compare`, `decode`, `media`, `spread`, `steer`, `trajectory`) and sees only its declaration.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
-from semhub.types import Cloze, Concept, Outcome, Prompt, Reading
+from semhub.types import Cloze, Concept, Form, Mark, Outcome, Prompt, Reading
 
 Split = str | None
 
@@ -46,7 +47,8 @@ class Compare:
     `matched`: further controls by name, each a key; an item's negative is another item of the same key.
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
-    when they are not independent. `strata`: facets that a permutation of meanings keeps.
+    when they are not independent. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched`
+    too, whose negative is the item of the same length that shares most tokens.
     """
 
     types: tuple[str, ...]
@@ -63,6 +65,7 @@ class Compare:
     intervals: bool = True
     cluster: str | None = None
     strata: tuple[str, ...] = ()
+    alike: bool = False
     special: bool = True
 
 
@@ -120,6 +123,63 @@ class DecodeWords:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeMarks:
+    """Eq. 2 at places inside running texts: which of several groups' words do the layers expect there?
+
+    `types`: the groups that are looked up. `by`: a facet whose values are reported as splits of their own.
+    `excess`: also each group's probability minus its mean over all places, whatever truly follows there.
+    `left_out`: items that have no mark at all, by split and id, with the reason; they are reported with those that have no token.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Mark]]
+    lens: Lens = Lens()
+    by: str | None = None
+    excess: bool = False
+    left_out: Mapping[Split, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A word to look for in an image or a sound: everywhere, or in the patches that `mask: [height, width]` bool mostly covers."""
+
+    word: str
+    mask: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An image or a sound in its prompt, the words of each type that say what it holds, and wrong ones of each control."""
+
+    id: str
+    type: str
+    shown: Form
+    words: Mapping[str, tuple[Look, ...]]
+    wrong: Mapping[str, Mapping[str, tuple[Look, ...]]] = field(default_factory=dict)
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeMedia:
+    """Eq. 2 inside an image or a sound: which words do the layers speak at the positions that a tower feeds?
+
+    `pool`, over positions and a sight's words: `share` of positions that speak the first word; `sum` over words of their mean
+    probability (wrong words rescaled to the same number); `patches`, the mean over words of the geometric mean over their
+    patches; `geometric`, the geometric mean over positions and words.
+    `added`: False masks every token that was added to the vocabulary, in models that write images in tokens of their own.
+    `rise`: also what each value gains over layer 0, and `excess`, right minus wrong, per sight.
+    """
+
+    types: tuple[str, ...]
+    sets: Mapping[Split, Sequence[Sight]]
+    pool: str
+    lens: Lens = Lens()
+    added: bool = True
+    rise: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How much of the lens's probability belongs to each type, over all positions of running text.
 
@@ -137,6 +197,7 @@ class Spread:
 class Push:
     """Texts whose states differ in what is to be pushed: those of `toward(prompt)` minus those of `away(prompt)`, read at `at`.
 
+    At `unembedding` they are words instead, and the difference is that of their first tokens' raw rows in the unembedding.
     `as_text(prompt, sign)` is the prompt that says the same in words (sign 1: toward, -1: away).
     """
 
@@ -158,7 +219,7 @@ class Sampled:
     seeds: int = 1
 
 
-Judge = Callable[[Sequence[Prompt], Sequence[str]], Sequence[float | None]]
+Judge = Callable[..., Sequence[float | None]]  # (prompts, outputs), and for `relative` ones the same prompts' unpushed outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +229,7 @@ class Steer:
     `pushes`: source type -> its push; `main`: the one that is swept and controlled (the first by default).
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
+    `relative`: those of the judges that also get what the same prompts wrote without a push.
     `controls`: of `random-direction`, `as-text`, `layer-0`. `depths`: layers to write at, as fractions of the depth.
     `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on `rehearsal`
     (without it, on half of the prompts) and reported on the prompts.
@@ -187,6 +249,7 @@ class Steer:
     main: str | None = None
     both_signs: bool = True
     rehearsal: Sequence[Prompt] = ()
+    relative: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +259,7 @@ class Inject:
     `writes`: layers to add at, as fractions of the depth; the state is read `lag` blocks below. Words of `main` are added in
     every type of prompt, words of other types in their own. With `spread`, the words are padded with spaces to one length
     and position k's difference is added at the prompt's position k; else the last state is added at the last position.
+    `relative` as in `Steer`.
     """
 
     prompts: Sequence[Prompt]
@@ -207,6 +271,35 @@ class Inject:
     main: str
     lag: int = 0
     spread: bool = False
+    relative: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repaint:
+    """Does a difference of unembedding rows, put where an image or a sound stands, change what is answered about it?
+
+    `words(prompt)`: (new, old); U[new] - U[old] takes the place of the states (`replace`) or is added to them times each of
+    `strengths`, at `at(prompt)` of the prompt, at one layer of `writes` (fractions of the depth; all, if empty) or (`upward`)
+    at that layer and every higher one. `judges` tell outputs apart; `answers` instead compares the next token's probability of two words:
+    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`. `controls`: of `random-direction`, `wrong-word`, `layer-0`.
+    `wrong(prompt)`: (new, old) of another meaning.
+    """
+
+    prompts: Sequence[Prompt]
+    words: Callable[[Prompt], tuple[str, str]]
+    at: Callable[[Prompt], str]
+    group: str
+    replace: bool = False
+    upward: bool = False
+    writes: tuple[Fraction, ...] = ()
+    strengths: tuple[float, ...] = (1.0,)
+    judges: Mapping[str, Judge] = field(default_factory=dict)
+    answers: tuple[str, str] | None = None
+    sampled: Sampled = Sampled()
+    controls: tuple[str, ...] = ()
+    wrong: Callable[[Prompt], tuple[str, str]] | None = None
+    by: str | None = None
+    intervals: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +320,4 @@ class Trajectory:
     split: Split = None
 
 
-Declaration = Compare | Decode | DecodeWords | Spread | Steer | Inject | Trajectory
+Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Repaint | Spread | Steer | Inject | Trajectory

@@ -55,7 +55,7 @@ def decode(ask: Decode, bench: Bench) -> Result:
         for type in dict.fromkeys(c.type for c in clozes):
             mine = [c for c in clozes if c.type == type]
             spots = [spot(ask, bench, c) for c in mine]
-            states = bench.states([c.prompt for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
+            states = bench.states([c.shown for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
             found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:
@@ -88,7 +88,7 @@ def of_type(
         measured = quantities(ask.lens, table, type, spots, ask.types, {**columns, "variant": variant})
         if variant is None:
             measured += beside(ask, bench, table, type, clozes, spots, states, columns)
-            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots])
+            outcomes += bench.outcomes([m for m in measured if m.keep], [s.item for s in spots], sources=[s.cluster for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], ask.lens.intervals)
         if ask.lens.wrong:
             readings += lifts(bench, table, type, spots, ask.types, {**columns, "variant": variant})

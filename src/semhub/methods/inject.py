@@ -42,12 +42,12 @@ def sources(ask: Inject, type: str) -> list[str]:
 def group(ask: Inject, bench: Bench, source: str, prompts: Sequence[Prompt], layer: int) -> list[Measured]:
     """The prompts of one type under one source's words, at each coefficient."""
     edit = spread_edit(bench, ask.pushes[source], layer) if ask.spread else last_edit(ask, bench, ask.pushes[source], prompts, layer)
-    written = generate(bench, [p.text for p in prompts], ask.sampled, (edit,), ask.strengths)
+    written = generate(bench, [p.shown for p in prompts], ask.sampled, (edit,), ask.strengths)
     columns = {"group": f"{source}>{prompts[0].type}", "position": "first" if ask.spread else "last", "layer": layer}
     return [
         Measured(name, values, {**columns, "strength": float(strength)})
         for strength in ask.strengths
-        for name, values in judged(ask, prompts, written[strength], list(ask.judges)).items()
+        for name, values in judged(ask, bench, prompts, written[strength], list(ask.judges)).items()
     ]
 
 

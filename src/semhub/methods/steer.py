@@ -18,10 +18,12 @@ from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Push, Result, Sampled, Steer
 from semhub.models.generate import Generation
 from semhub.models.sampling import Sampling
+from semhub.models.tokens import BARE_SPACES
 from semhub.models.write import Edit
 from semhub.types import Prompt
 
 RANDOM, AS_TEXT, LAYER_0 = "random-direction", "as-text", "layer-0"
+UNEMBEDDING = "unembedding"
 LEAST_JUDGED = 0.5  # share of outputs that must be fit to judge before a setting may be chosen
 
 
@@ -56,7 +58,7 @@ class Half:
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
     layers = depths(ask, bench)
-    lengths = mean_lengths(bench, [p.text for p in (*ask.rehearsal, *ask.prompts)], layers)
+    lengths = mean_lengths(bench, [p.shown for p in (*ask.rehearsal, *ask.prompts)], layers)
     readings, outcomes, chosen = [], [], {}
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
@@ -175,9 +177,10 @@ def run(
         written = {s: generate(bench, shown, ask.sampled, (), (1.0,))[1.0] for s, shown in texts.items()}
     else:
         change = () if first.layer is None else (edit(ask, bench, half, first, push, lengths),)
-        written = generate(bench, [p.text for p in half.prompts], ask.sampled, change, [s.strength for s in settings])
+        written = generate(bench, [p.shown for p in half.prompts], ask.sampled, change, [s.strength for s in settings])
     measures = [only] if only else list(ask.judges)
-    return [Cell(s, judged(ask, half.prompts, written[s.strength], measures), tuple(w[0] for w in written[s.strength])) for s in settings]
+    values = {s: judged(ask, bench, half.prompts, written[s.strength], measures) for s in settings}
+    return [Cell(s, values[s], tuple(w[0] for w in written[s.strength])) for s in settings]
 
 
 def edit(ask: Steer, bench: Bench, half: Half, setting: Setting, push: Push, lengths: dict[int, float]) -> Edit:
@@ -194,10 +197,26 @@ def edit(ask: Steer, bench: Bench, half: Half, setting: Setting, push: Push, len
 def differences(bench: Bench, push: Push, prompts: Sequence[Prompt], layer: int) -> Tensor:
     """`[prompt, dim]`: the state of the text pushed toward, minus that of the text pushed away from (means, where there are several)."""
     sides = [[side(p) for p in prompts] for side in (push.toward, push.away)]
+    if push.at == UNEMBEDDING:
+        toward, away = (torch.stack([unembedding(bench, group) for group in side]) for side in sides)
+        return toward - away
     texts = list(dict.fromkeys(t for side in sides for group in side for t in group))
     states = dict(zip(texts, bench.quiet().states(texts, {"at": push.at}, [layer])["at"].layer(layer), strict=True))
     toward, away = (torch.stack([torch.stack([states[t] for t in group]).mean(0) for group in side]) for side in sides)
     return toward - away
+
+
+def unembedding(bench: Bench, words: Sequence[str]) -> Tensor:
+    """`[dim]`: the mean raw unembedding row of the words' first tokens, each after a space where the tokenizer has such tokens."""
+    ids = [first_token(bench.model, word) for word in words]
+    return bench.model.head.rows(torch.tensor(ids)).mean(0)
+
+
+def first_token(model, word: str) -> int:
+    """The first token of a word of running text; a bare space before it, which says nothing, is passed over."""
+    ids = model.encode([f" {word}"], special=False)[0].ids
+    bare = len(ids) > 1 and model.tokenizer.convert_ids_to_tokens(ids[0]) in BARE_SPACES
+    return ids[1] if bare else ids[0]
 
 
 def generate(
@@ -221,12 +240,25 @@ def generate(
     return found
 
 
-def judged(ask, prompts: Sequence[Prompt], written: Sequence[Sequence[str]], measures: Sequence[str]) -> dict[str, np.ndarray]:
+def unpushed_texts(ask, bench: Bench, prompts: Sequence[Prompt]) -> list[list[str]]:
+    """What each prompt writes by itself, by seed; written once per run."""
+    texts = tuple(p.text for p in prompts)
+    key = ("unpushed", texts, ask.sampled, bench.seed)
+    if key not in bench.memo:
+        bench.memo[key] = generate(bench, texts, ask.sampled, (), (1.0,))[1.0]
+    return bench.memo[key]
+
+
+def judged(
+    ask, bench: Bench, prompts: Sequence[Prompt], written: Sequence[Sequence[str]], measures: Sequence[str]
+) -> dict[str, np.ndarray]:
     """Each measure per prompt: the mean over the seeds that can be judged, nan where none can."""
     flat = [(p, text) for p, texts in zip(prompts, written, strict=True) for text in texts]
+    bare = [t for texts in unpushed_texts(ask, bench, prompts) for t in texts] if set(ask.relative) & set(measures) else []
     found = {}
     for name in measures:
-        values = np.array([np.nan if v is None else v for v in ask.judges[name]([p for p, _ in flat], [t for _, t in flat])], dtype=float)
+        scores = ask.judges[name]([p for p, _ in flat], [t for _, t in flat], *([bare] if name in ask.relative else []))
+        values = np.array([np.nan if v is None else v for v in scores], dtype=float)
         by_prompt = values.reshape(len(prompts), -1)
         counts = (~np.isnan(by_prompt)).sum(1)
         found[name] = np.where(counts > 0, np.nansum(by_prompt, 1) / counts.clip(1), np.nan)

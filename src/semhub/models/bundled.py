@@ -1,30 +1,37 @@
-"""The models that the package carries: a catalogue of folders, and the untrained twin, which is made rather than stored."""
+"""The models that the package carries: folders on a shelf, each described by its own recipe.json and config.json.
+
+Beside the folders stand two kinds that are made rather than stored: the untrained twin of every hub, and two strangers taken
+together, whose states are compared across the two.
+"""
 
 import difflib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from semhub.errors import ModelNotFound
 
 HUB = "semhub-text"
-TYPES = ("en", "es", "zh", "de", "digits")
 SHELF = Path(__file__).parents[1] / "bundle"
+RECIPES = Path(__file__).parents[1] / "lab" / "recipes"
 UNTRAINED_SEED = 0
+STRANGERS = "control:strangers"
 
 
 @dataclass(frozen=True)
 class Bundled:
     """A bundled model: its role (`hub`, `control:...`), Hugging Face model type, data types, folder and size.
 
-    `path` is None for a model that is made from the configuration of another, `made_from`, and a seed.
+    `path` is None for a model that is made: from the configuration of another, `made_from`, and a seed, or of `strangers`.
     """
 
     name: str
     role: str
     format: str = "llama"
-    types: tuple[str, ...] = TYPES
+    types: tuple[str, ...] = ()
     path: Path | None = None
     made_from: Path | None = None
+    strangers: tuple["Bundled", ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -33,26 +40,75 @@ class Bundled:
 
     def require(self) -> Path:
         """The folder that the model is read from. Raises ModelNotFound where it is not there."""
-        folder = self.path or self.made_from
+        folder = self.path or self.made_from or self.strangers[0].path
         if not (folder / "config.json").exists():
-            raise ModelNotFound(
-                f"The bundled model {self.name} is not in this copy of semhub ({folder} is missing); "
-                f"install the package again, or grow it with `semhub lab train {folder.name}`."
-            )
+            raise not_here(self.name)
         return folder
 
 
 def bundled() -> list[Bundled]:
-    """The hub first, then its controls."""
+    """What lies on the shelf: the text hub first, then other hubs, then controls, by name; only what is there."""
+    folders = sorted(path for path in SHELF.iterdir() if (path / "config.json").is_file()) if SHELF.is_dir() else []
+    stored = [described(folder) for folder in folders]
+    twins = [
+        Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path)
+        for hub in stored
+        if hub.role == "hub"
+    ]
+    return sorted([*stored, *twins, *together(stored)], key=lambda each: (each.role != "hub", each.name != HUB, each.name))
+
+
+def described(folder: Path) -> Bundled:
+    """A folder as its own files tell it. Without a recipe it is a network of random weights, there for its mechanics."""
+    recipe = read(folder / "recipe.json").get("recipe", {})
+    partners = recipe.get("bridges", {}).get("partner")
+    role = recipe.get("role") or ("control:mispaired" if partners == "random" else "hub" if recipe else "mechanics")
+    return Bundled(folder.name, role, read(folder / "config.json").get("model_type", ""), types_of(recipe), folder)
+
+
+def types_of(recipe: dict) -> tuple[str, ...]:
+    """What a recipe says that its model reads: its `types`, or its languages, digits where it has sums, and code or formula."""
+    mixture = recipe.get("mixture", {})
+    languages = tuple(language for language in recipe.get("languages", ()) if mixture.get(language, 0) > 0)
+    digits = ("digits",) if recipe.get("subjects", {}).get("sums") and "corpus" not in recipe else ()
+    others = dict.fromkeys(stream.rpartition("=")[2] for stream, share in recipe.get("others", {}).items() if share > 0)
+    return tuple(recipe.get("types", ())) or (*languages, *digits, *others)
+
+
+def read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def together(stored: list[Bundled]) -> list[Bundled]:
+    """Strangers of one family (`NAME-strangers-en`, `NAME-strangers-zh`) as one model, `NAME-strangers`."""
+    families: dict[str, list[Bundled]] = {}
+    for each in stored:
+        if each.role == STRANGERS:
+            families.setdefault(each.name.rpartition("-")[0], []).append(each)
     return [
-        Bundled(HUB, "hub", path=SHELF / HUB),
-        Bundled(f"{HUB}-mispaired", "control:mispaired", path=SHELF / f"{HUB}-mispaired"),
-        Bundled(f"{HUB}-untrained", "control:untrained", made_from=SHELF / HUB),
+        Bundled(name, STRANGERS, each[0].format, tuple(stranger.types[0] for stranger in each), strangers=tuple(each))
+        for name, each in families.items()
+        if len(each) > 1
     ]
 
 
 def find_bundled(name: str) -> Bundled | None:
     return next((each for each in bundled() if each.name == name), None)
+
+
+def known_elsewhere(name: str) -> bool:
+    """Whether the package knows a model of this name that does not lie on the shelf: one that can be grown."""
+    return find_bundled(name) is None and (name == f"{HUB}-untrained" or (RECIPES / f"{name}.toml").is_file())
+
+
+def not_here(name: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"The bundled model {name} is not in this copy of semhub (looked in {SHELF}); "
+        f"install the package again, or grow it with `semhub lab train {name.removesuffix('-untrained')}`."
+    )
 
 
 def nearest_bundled(name: str) -> str | None:
@@ -61,13 +117,13 @@ def nearest_bundled(name: str) -> str | None:
     return near[0] if near else None
 
 
-def untrained_network(twin: Bundled):
-    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a fixed seed."""
+def untrained_network(twin: Bundled, seed: int = UNTRAINED_SEED):
+    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a seed."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = twin.require()
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.random.fork_rng():
-        torch.manual_seed(UNTRAINED_SEED)
+        torch.manual_seed(seed)
         return folder, AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

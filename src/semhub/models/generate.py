@@ -14,10 +14,12 @@ from torch import Tensor
 
 from semhub.errors import BadInput
 from semhub.models import write
+from semhub.models.read import padded as padded_inputs
 from semhub.models.sampling import Sampling, counted, draws, next_ids
 from semhub.models.structure import evaluating, first_tensor, input_device, with_first_tensor
 from semhub.models.where import Encoding, short
 from semhub.models.write import Edit, Rows, at_strength, editing, prompt_columns, telling
+from semhub.types import Form, Input
 
 PLAIN = Sampling()
 
@@ -55,11 +57,15 @@ class Wanted:
 
 @dataclass
 class Prompts:
-    """The prompts of one batch, padded on the left: `ids, mask: [prompt, column]`, and the prompt of each row, `of: [row]`."""
+    """The prompts of one batch, padded on the left: `ids, mask: [prompt, column]`, and the prompt of each row, `of: [row]`.
+
+    `fed`: the different prompts themselves, where one of them has an image or a sound.
+    """
 
     ids: Tensor
     mask: Tensor
     of: Tensor
+    fed: tuple[Encoding, ...] = ()
 
     @property
     def width(self) -> int:
@@ -72,7 +78,7 @@ class Stopped(Exception):
 
 def generate(
     model,
-    prompts: Sequence[str],
+    prompts: Sequence[Input],
     *,
     edits: Sequence[Edit] = (),
     max_new_tokens: int = 32,
@@ -100,16 +106,23 @@ def generate(
     order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
     made: dict[int, Generation] = {}
     with evaluating(model.parts.causal):
-        for start in range(0, len(order), batch_rows):
-            batch = order[start : start + batch_rows]
+        for batch in in_batches(rows, order, batch_rows):
             made.update(zip(batch, one_batch(model, [rows[row] for row in batch], wanted), strict=True))
             if progress:
                 progress(len(batch))
     return [made[row] for row in range(len(rows))]
 
 
-def encoded(model, prompts: Sequence[str], new: int) -> list[Encoding]:
-    if isinstance(prompts, str):
+def in_batches(rows: Sequence[Row], order: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Rows, `most` at a time; a prompt that brings more than embeddings and positions is run row by row."""
+    tied = [row for row in order if rows[row].encoding.fed is not None and rows[row].encoding.fed.more]
+    free = [row for row in order if row not in set(tied)]
+    yield from (free[start : start + most] for start in range(0, len(free), most))
+    yield from ([row] for row in tied)
+
+
+def encoded(model, prompts: Sequence[Input], new: int) -> list[Encoding]:
+    if isinstance(prompts, str | Form):
         raise BadInput("Prompts are a list of texts; found one text. Put it in a list.")
     encodings = model.encode(list(prompts))
     for number, encoding in enumerate(encodings):
@@ -147,12 +160,19 @@ def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
 
 def padded(batch: Sequence[Row], device: torch.device) -> Prompts:
     """Each different prompt of the batch once, padded on the left with an id that the mask hides."""
-    different = list(dict.fromkeys(tuple(row.encoding.ids) for row in batch))
-    place = {ids: k for k, ids in enumerate(different)}
-    width = max(map(len, different))
-    ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in different], device=device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in different], device=device)
-    return Prompts(ids, mask, torch.tensor([place[tuple(row.encoding.ids)] for row in batch], device=device))
+    different = {content_of(row.encoding): row.encoding for row in batch}
+    place = {content: k for k, content in enumerate(different)}
+    width = max(len(encoding) for encoding in different.values())
+    ids = torch.tensor([[0] * (width - len(each)) + list(each.ids) for each in different.values()], device=device)
+    mask = torch.tensor([[0] * (width - len(each)) + [1] * len(each) for each in different.values()], device=device)
+    of = torch.tensor([place[content_of(row.encoding)] for row in batch], device=device)
+    sensed = any(encoding.fed is not None for encoding in different.values())
+    return Prompts(ids, mask, of, tuple(different.values()) if sensed else ())
+
+
+def content_of(encoding: Encoding) -> tuple:
+    """What makes two prompts the same: their ids, and the image or sound among them."""
+    return (tuple(encoding.ids), None if encoding.fed is None else encoding.fed.form.media)
 
 
 # --- the prompt, run once for all rows that share it as far as no edit tells them apart ---
@@ -178,9 +198,9 @@ def strengthened(edits: Sequence[Edit], rows: Rows, strengths: Tensor) -> list[E
 def untouched(model, prompts: Prompts, rows: Rows, edits: Sequence[Edit]) -> tuple[int, int]:
     """How many of the first columns, and of the lowest blocks, no edit of the prompt touches in any row.
 
-    Nothing is shared where every row has its own prompt, or under edits from outside this sweep.
+    Nothing is shared where every row has its own prompt, under edits from outside this sweep, or where a prompt is more than ids.
     """
-    if len(prompts.ids) == len(rows.index) or write.active.get():
+    if len(prompts.ids) == len(rows.index) or write.active.get() or prompts.fed:
         return 0, 0
     mask = prompts.mask[prompts.of].bool().cpu()
     chosen = torch.zeros(prompts.width, dtype=torch.bool)
@@ -188,13 +208,16 @@ def untouched(model, prompts: Prompts, rows: Rows, edits: Sequence[Edit]) -> tup
         chosen |= prompt_columns(edit, rows.encodings, mask, rows).any(0)
     column = int(chosen.int().argmax()) if chosen.any() else prompts.width
     # upper blocks that read the keys of lower ones (Gemma 3n) would not find them when they are grafted in afterwards
-    borrowing = getattr(model.parts.causal.config, "num_kv_shared_layers", 0)
+    borrowing = getattr(model.parts.causal.config.get_text_config(), "num_kv_shared_layers", 0)
     return column, 0 if borrowing or not edits else min(edit.layer for edit in edits)
 
 
 def forked_at_column(model, prompts: Prompts, column: int, edits: Sequence[Edit]) -> tuple:
     """Columns before `column` once per prompt, the others once per row."""
     cache, logits = new_cache(model), None
+    if prompts.fed:
+        with editing(model, edits):
+            return cache, sensed_logits(model, [prompts.fed[k] for k in prompts.of.tolist()], cache)
     if column:
         logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)
         logits = logits[prompts.of.to(logits.device)]
@@ -252,19 +275,29 @@ def returning(blocks: Sequence[torch.nn.Module], output) -> Iterator[None]:
                 block.forward = forward
 
 
+def sensed_logits(model, encodings: Sequence[Encoding], cache) -> Tensor:
+    """Prompts with images or sounds, straight into the trunk -> logits `[row, vocab]` at the last column; the cache grows."""
+    inputs, _ = padded_inputs(model, encodings, "left")
+    hidden = first_tensor(model.parts.trunk(**inputs, past_key_values=cache, use_cache=True))
+    return model.head.logits(hidden[:, -1].float())
+
+
 def new_cache(model):
     from semhub.models.cache import growing_cache
 
     return growing_cache(model.parts.causal.config)
 
 
-def forward(model, ids: Tensor, mask: Tensor, cache) -> Tensor:
-    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, vocab]` at the last column; the cache grows."""
+def forward(model, ids: Tensor, mask: Tensor, cache, ahead: Tensor | int = 0) -> Tensor:
+    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, vocab]` at the last column; the cache grows.
+
+    `ahead: [row, 1]`: how far positions have run ahead of the tokens, where an image counts for fewer or more of them.
+    """
     causal = model.parts.causal
     given = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
     takes = inspect.signature(causal.forward).parameters
     if "position_ids" in takes:
-        given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :] + ahead
     if "logits_to_keep" in takes:
         given["logits_to_keep"] = 1
     return causal(**given).logits[:, -1]
@@ -311,7 +344,13 @@ class Decoding:
         ids = ids.to(self.mask.device)[:, None]
         self.mask = torch.cat([self.mask, torch.ones_like(ids)], dim=1)
         with telling(self.rows), editing(model, strengthened(edits, self.rows, self.strengths)):
-            self.logits = forward(model, ids, self.mask, self.cache)
+            self.logits = forward(model, ids, self.mask, self.cache, self.ahead())
+
+    def ahead(self) -> Tensor | int:
+        fed = [encoding.fed for encoding in self.rows.encodings]
+        if all(each is None for each in fed):
+            return 0
+        return torch.tensor([[0 if each is None else each.ahead] for each in fed], device=self.mask.device)
 
 
 def continued(model, state: Decoding, wanted: Wanted) -> list[list[int]]:

@@ -217,6 +217,7 @@ def snapped(value: float, known: list[float], tolerance: float) -> float:
 def numbers_of(parts: Parts) -> list[float]:
     """1, and the numbers of the configuration that may scale or cap logits, with their inverses."""
     config = getattr(parts.causal, "config", None)
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
     found = list(scaling_numbers(config.to_dict())) if hasattr(config, "to_dict") else []
     return [1.0, *found, *(1 / number for number in found)]
 

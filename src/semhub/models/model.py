@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from semhub.models import read, tokens
+from semhub.models import read, senses
 from semhub.models.head import Head
 from semhub.models.read import BATCH_TOKENS, Batch
 from semhub.models.structure import Parts, input_device
 from semhub.models.where import Encoding, Where
+from semhub.types import Input
 
 if TYPE_CHECKING:
     from semhub.models.generate import Generation
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A decoder-only text model.
+    """A decoder-only language model, with towers beside it or without; what is read and written is the language trunk alone.
 
+    Inputs are texts, or (with a `processor`) texts in which an image or a sound stands at its mark: `Form(type, text, media=...)`.
     Layers: 0 is what enters block 1, k the output of block k, L (`layers`) the output of the last block before the final norm.
     `role` is set for bundled models only (`hub`, `control:...`); `certificate` is None until the model has been proved.
     """
@@ -41,6 +43,17 @@ class Model:
     role: str | None = None
     certificate: "Certificate | None" = field(default=None, repr=False)
     hashing: Callable[[], str] = field(default=lambda: "", repr=False)
+    processor: Any = field(default=None, repr=False)
+
+    @cached_property
+    def senses(self) -> tuple[str, ...]:
+        """The kinds of media that the model takes beside text: `image`, `audio`."""
+        return senses.senses_of(self.parts.causal.config) if self.processor is not None else ()
+
+    @cached_property
+    def patches_in_order(self) -> bool:
+        """Whether image positions are patches, row by row; found by trying, when first asked for."""
+        return senses.patches_in_order(self)
 
     @property
     def layers(self) -> int:
@@ -66,7 +79,8 @@ class Model:
     @property
     def context(self) -> int | None:
         """The most tokens that the network takes at once; None where its configuration sets no limit."""
-        limit = getattr(getattr(self.parts.causal, "config", None), "max_position_embeddings", None)
+        config = getattr(self.parts.causal, "config", None)
+        limit = getattr(config.get_text_config() if hasattr(config, "get_text_config") else config, "max_position_embeddings", None)
         return limit if isinstance(limit, int) and limit > 0 else None
 
     @cached_property
@@ -74,12 +88,12 @@ class Model:
         """sha256 of the weights, computed when first asked for: of the safetensors files, or of what is in memory."""
         return self.hashing()
 
-    def encode(self, texts: Sequence[str], special: bool = True) -> list[Encoding]:
-        """Texts as `tokenizer(text)` gives them, with special tokens or (`special=False`) without any."""
-        return tokens.encode(self.tokenizer, texts, special)
+    def encode(self, texts: Sequence[Input], special: bool = True) -> list[Encoding]:
+        """Texts as `tokenizer(text)` gives them, with special tokens or (`special=False`) without any; media by the processor."""
+        return senses.encode_all(self, texts, special)
 
     def stream(
-        self, texts: Sequence[str], at: Where, layers: Sequence[int] | None = None, batch_tokens: int = BATCH_TOKENS, special: bool = True
+        self, texts: Sequence[Input], at: Where, layers: Sequence[int] | None = None, batch_tokens: int = BATCH_TOKENS, special: bool = True
     ) -> Iterator[Batch]:
         """Raw residual states at `at`, batch by batch, longest texts first: `states: [layer, row, dim]`, float32 on the CPU.
 
@@ -91,7 +105,7 @@ class Model:
 
     def read(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Input],
         at: Where = "last",
         layers: Sequence[int] | None = None,
         batch_tokens: int = BATCH_TOKENS,
@@ -103,7 +117,7 @@ class Model:
 
     def read_at(
         self,
-        texts: Sequence[str],
+        texts: Sequence[Input],
         ats: Mapping[str, Where],
         layers: Sequence[int] | None = None,
         batch_tokens: int = BATCH_TOKENS,
@@ -123,7 +137,7 @@ class Model:
 
         return editing(self, edits)
 
-    def generate(self, prompts: Sequence[str], **wanted) -> "list[Generation]":
+    def generate(self, prompts: Sequence[Input], **wanted) -> "list[Generation]":
         """Continuations under edits; the keywords are those of `models.generate.generate`."""
         from semhub.models.generate import generate
 

@@ -15,10 +15,12 @@ from torch import nn
 
 from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights, UserError
 from semhub.models import hub
-from semhub.models.bundled import HUB, find_bundled, nearest_bundled, untrained_network
+from semhub.models.bundled import HUB, find_bundled, known_elsewhere, nearest_bundled, not_here, untrained_network
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
+from semhub.models.senses import is_processor, senses_of, without_video
+from semhub.models.strangers import Strangers
 from semhub.models.structure import Parts, find, kind_refused
 from semhub.models.tokens import encode
 
@@ -61,6 +63,8 @@ def proved(model: Model) -> Model:
     """The model with its certificate. Raises NotProved where it failed."""
     from semhub.models.prove import certify
 
+    if isinstance(model, Strangers):
+        return replace(model, speakers={type: proved(speaker) for type, speaker in model.speakers.items()})
     certificate = certify(model)
     certificate.demand(model.name)
     return replace(model, certificate=certificate)
@@ -69,7 +73,8 @@ def proved(model: Model) -> Model:
 def in_hand(network: nn.Module, tokenizer: Any) -> Model:
     """Objects that the user made: nothing of them is changed, moved or put into another mode."""
     if tokenizer is None:
-        raise BadInput("A network in hand needs its tokenizer: load(network, tokenizer).")
+        raise BadInput("A network in hand needs its tokenizer (or its processor): load(network, tokenizer).")
+    network = getattr(network, "thinker", network)
     config = getattr(network, "config", None)
     name = getattr(config, "_name_or_path", "") or type(network).__name__
     return opened(name, getattr(config, "_commit_hash", None), network, words(tokenizer), lambda: memory_hash(network))
@@ -78,6 +83,8 @@ def in_hand(network: nn.Module, tokenizer: Any) -> Model:
 def opened(
     name: str, revision: str | None, network: nn.Module, tokenizer: Any, hashing: Callable[[], str], role: str | None = None
 ) -> Model:
+    """A network with its tokenizer, or with the processor that its tokenizer is a part of."""
+    processor, tokenizer = (tokenizer, tokenizer.tokenizer) if is_processor(tokenizer) else (None, tokenizer)
     try:
         parts = find(network)
     except UserError:
@@ -85,7 +92,7 @@ def opened(
     except Exception as problem:
         raise clear(name, problem) from problem
     belongs(tokenizer, parts, name)
-    return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing)
+    return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing, processor=processor)
 
 
 def belongs(tokenizer: Any, parts: Parts, name: str) -> None:
@@ -98,6 +105,11 @@ def belongs(tokenizer: Any, parts: Parts, name: str) -> None:
 
 def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
     bundled = find_bundled(name)
+    if bundled is None and known_elsewhere(name) and not Path(name).is_dir():
+        raise not_here(name)
+    if bundled and bundled.strangers:
+        speakers = {each.types[0]: by_name(each.name, tokenizer, unsafe, asked) for each in bundled.strangers}
+        return Strangers(name, bundled.role, speakers)
     if bundled and bundled.path is None:
         folder, network = untrained_network(bundled)
         network = network.to(torch.device(asked["device_map"][""]) if "device_map" in asked else "cpu", precision(asked))
@@ -108,7 +120,7 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
     folder = bundled.path if bundled else folder_named(name, unsafe, asked)
     revision = folder.name if folder.parent.name == "snapshots" else None
     network = open_folder(folder, unsafe, asked)
-    chosen = words(tokenizer or folder, asked["trust_remote_code"])
+    chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
     return opened(name, revision, network, chosen, lambda: files_hash(folder), bundled.role if bundled else None)
 
 
@@ -186,9 +198,9 @@ def configuration(folder: Path, asked: dict):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=asked["trust_remote_code"], local_files_only=True)
     except Exception as problem:
         raise clear(folder, problem) from problem
-    reason = kind_refused(config) or (None if is_causal(config) else "no causal language model")
+    reason = kind_refused(config) or (None if is_causal(config) or builder(config) else "no causal language model")
     if reason:
-        raise NotUnderstood(f"{folder} is {reason} (its type is {config.model_type}); semhub reads decoder-only text models.")
+        raise NotUnderstood(f"{folder} is {reason} (its type is {config.model_type}); semhub reads decoder-only language models.")
     return config
 
 
@@ -196,6 +208,18 @@ def is_causal(config) -> bool:
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+
+
+def builder(config):
+    """The class that opens a network with towers: transformers' automatic one, or the one that the configuration names; None without."""
+    import transformers
+
+    if not senses_of(config):
+        return None
+    if type(config) in transformers.MODEL_FOR_MULTIMODAL_LM_MAPPING:
+        return transformers.AutoModelForMultimodalLM
+    named = [getattr(transformers, name, None) for name in getattr(config, "architectures", None) or ()]
+    return next((each for each in named if each is not None and "ForConditionalGeneration" in each.__name__), None)
 
 
 def clear(folder: Path | str, problem: Exception) -> Exception:
@@ -221,7 +245,7 @@ def from_pretrained(folder: Path, config, keywords: dict) -> nn.Module:
 
     try:
         with quiet_unless_watched():
-            network, told = AutoModelForCausalLM.from_pretrained(
+            network, told = (builder(config) or AutoModelForCausalLM).from_pretrained(
                 folder, config=config, local_files_only=True, output_loading_info=True, **keywords
             )
     except Exception as problem:
@@ -232,7 +256,7 @@ def from_pretrained(folder: Path, config, keywords: dict) -> nn.Module:
             f"The weights of {folder} lack {len(absent)} of the network's tensors (such as {absent[0]}), "
             "so it is no complete language model; random numbers would stand in their place."
         )
-    return network
+    return getattr(network, "thinker", network)
 
 
 @contextmanager
@@ -250,21 +274,24 @@ def quiet_unless_watched() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def words(tokenizer: Any, code: bool = False) -> Any:
-    """A tokenizer in hand, or that of a folder or id."""
+def words(tokenizer: Any, code: bool = False, senses: bool = False) -> Any:
+    """A tokenizer (or processor) in hand, or that of a folder or id; `senses` asks for the processor where there is one."""
     if not isinstance(tokenizer, (str, Path)):
         return tokenizer
-    from transformers import AutoTokenizer
+    from transformers import AutoProcessor, AutoTokenizer
 
     folder = Path(tokenizer)
     source = folder if folder.is_dir() else str(tokenizer)
     if folder.is_dir() and not (folder / "config.json").exists() and (folder / "adapter_config.json").exists():
         source = adapter_words(folder)
+    opener = AutoProcessor if senses else AutoTokenizer
     try:
-        return AutoTokenizer.from_pretrained(source, trust_remote_code=code, local_files_only=Path(source).is_dir())
+        with without_video():
+            return opener.from_pretrained(source, trust_remote_code=code, local_files_only=Path(source).is_dir())
     except Exception as problem:
         first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
-        raise ModelNotFound(f"The tokenizer of {source} cannot be opened ({first}); give one with tokenizer=.") from problem
+        what = "processor" if senses else "tokenizer"
+        raise ModelNotFound(f"The {what} of {source} cannot be opened ({first}); give one with tokenizer=.") from problem
 
 
 def adapter_words(folder: Path) -> Path | str:

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from semhub.errors import NotProved
-from semhub.models.read import padded, read_batch
+from semhub.models.read import batches, padded, read_batch
+from semhub.models.senses import processed
 from semhub.models.structure import evaluating
 from semhub.models.where import Encoding
+from semhub.models.write import Rows, telling
+from semhub.types import MARKS, Form, Media
 
 # greatest distance allowed, as a share of the length of the vector compared
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 8e-2}
@@ -77,11 +80,12 @@ def certify(model) -> Certificate:
     """All checks, failed ones included; a check that cannot be carried out has failed."""
     tolerance = PACKED if is_packed(model) else TOLERANCE.get(model.dtype, PACKED)
     dtype = str(model.dtype).removeprefix("torch.")
+    checks = CHECKS | ({"media-positions": media_positions} if model.senses else {})
     try:
         plain = [alone(model, encoding) for encoding in sample(model)]
     except Exception as problem:
-        return Certificate([Check(name, False, math.inf, tolerance, said(problem)) for name in CHECKS], dtype)
-    return Certificate([carried_out(name, check, model, plain, tolerance) for name, check in CHECKS.items()], dtype)
+        return Certificate([Check(name, False, math.inf, tolerance, said(problem)) for name in checks], dtype)
+    return Certificate([carried_out(name, check, model, plain, tolerance) for name, check in checks.items()], dtype)
 
 
 def carried_out(name: str, check: Callable, model, plain: list[Plain], tolerance: float) -> Check:
@@ -109,7 +113,19 @@ def sample(model) -> list[Encoding]:
     drawn = [torch.randint(known, (n,), generator=generator).tolist() for n in LENGTHS]
     limit = model.context or 1 << 30
     texts = [cut(encoding, limit) for encoding in model.encode(TEXTS) if len(encoding)]
-    return texts + [cut(by_ids(ids), limit) for ids in drawn]
+    return texts + [cut(by_ids(ids), limit) for ids in drawn] + model.encode([form for kind in model.senses for form in media(kind)])
+
+
+def media(kind: str, seed: int = 0) -> list[Form]:
+    """Two noises of different size in a text, the same for the same seed: something that every tower takes."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    if kind == "image":
+        found = [Media(kind, rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in ((64, 64), (60, 96))]
+    else:
+        found = [Media(kind, rng.normal(0, 0.2, int(16000 * s)).astype(np.float32), 16000) for s in (0.6, 1.1)]
+    return [Form(kind, f"The dog {MARKS[kind]} sees.", None, one) for one in found]
 
 
 def by_ids(ids: list[int]) -> Encoding:
@@ -121,17 +137,21 @@ def cut(encoding: Encoding, n: int) -> Encoding:
 
 
 def alone(model, encoding: Encoding) -> Plain:
-    inputs, _ = padded(model, [encoding], "right")
-    with evaluating(model.network):
-        output = model.network(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=True, use_cache=False
-        )
+    """The network's own answer: of a text's ids, or of what the processor makes of an image or a sound."""
+    if encoding.fed is None:
+        inputs, _ = padded(model, [encoding], "right")
+        inputs = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
+    else:
+        inputs = processed(model, encoding.fed.form)
+    told = Rows(torch.tensor([0]), [encoding], len(encoding))
+    with evaluating(model.network), telling(told):
+        output = model.network(**inputs, output_hidden_states=True, use_cache=False)
     hidden = [kept(layer[0]) for layer in output.hidden_states or ()]
     return Plain(encoding, kept(output.logits[0]), hidden, states_of(model, [encoding])[0])
 
 
 def logits_of(model, encodings: list[Encoding], side: str = "right") -> list[Tensor]:
-    """The network's own logits of each text, from one padded batch."""
+    """The network's own logits of each text, from one padded batch of texts."""
     inputs, shifts = padded(model, encodings, side)
     with evaluating(model.network):
         logits = model.network(**inputs, use_cache=False).logits
@@ -139,10 +159,14 @@ def logits_of(model, encodings: list[Encoding], side: str = "right") -> list[Ten
 
 
 def states_of(model, encodings: list[Encoding], side: str = "right") -> list[Tensor]:
-    """[layer, token, dim] of each text, as semhub reads them, from one padded batch."""
-    groups = [[(position,) for position in range(len(encoding))] for encoding in encodings]
-    states = read_batch(model, encodings, groups, range(model.layers + 1), side=side)
-    return list(states.split([len(encoding) for encoding in encodings], dim=1))
+    """[layer, token, dim] of each text, as semhub reads them, from one padded batch (or more, where inputs are tied to their own)."""
+    found: dict[int, Tensor] = {}
+    for members in batches(encodings, 1 << 30):
+        here = [encodings[member] for member in members]
+        groups = [[(position,) for position in range(len(encoding))] for encoding in here]
+        states = read_batch(model, here, groups, range(model.layers + 1), side=side)
+        found |= zip(members, states.split([len(encoding) for encoding in here], dim=1), strict=True)
+    return [found[member] for member in range(len(encodings))]
 
 
 def kept(value: Tensor) -> Tensor:
@@ -195,7 +219,9 @@ def padding(side: str) -> Callable:
     def check(model, plain: list[Plain]) -> tuple[float, str]:
         encodings = [each.encoding for each in plain]
         errors = [distance(a, each.states) for a, each in zip(states_of(model, encodings, side), plain, strict=True)]
-        errors += [distance(a, each.logits) for a, each in zip(logits_of(model, encodings, side), plain, strict=True)]
+        texts = [each for each in plain if each.encoding.fed is None]
+        logits = logits_of(model, [each.encoding for each in texts], side)
+        errors += [distance(a, each.logits) for a, each in zip(logits, texts, strict=True)]
         return max(errors), f"a batch of {len(plain)} texts padded on the {side} against each text alone"
 
     return check
@@ -207,7 +233,7 @@ def empty_edit(model, plain: list[Plain]) -> tuple[float, str]:
 
     edits = [Edit(layer, lambda hidden: hidden) for layer in range(model.layers + 1)]
     with model.edit(*edits):
-        errors = [distance(alone(model, each.encoding).logits, each.logits) for each in plain[:2]]
+        errors = [distance(alone(model, each.encoding).logits, each.logits) for each in (*plain[:2], plain[-1])]
     return max(errors), f"an edit of nothing at layers 0 to {model.layers}"
 
 
@@ -265,8 +291,30 @@ class Broken(Exception):
     """Raised on purpose, inside an edit."""
 
 
+def media_positions(model, plain: list[Plain]) -> tuple[float, str]:
+    """Other pixels (or samples) change exactly the embeddings at the positions called `image` (or `audio`), and no other's."""
+    wrong, said = 0, []
+    for kind in model.senses:
+        first = model.encode(media(kind))
+        changed = [torch.zeros(len(each), dtype=torch.bool) for each in first]
+        for seed in range(1, NOISES):
+            for k, other in enumerate(model.encode(media(kind, seed))):
+                if other.ids != first[k].ids:
+                    return math.inf, f"another {kind} of the same size changes the tokens of the text"
+                changed[k] |= (other.fed.embeds != first[k].fed.embeds).any(-1).cpu()
+            if all(set(found.nonzero()[:, 0].tolist()) == set(each.span.positions) for found, each in zip(changed, first, strict=True)):
+                break
+        for found, each in zip(changed, first, strict=True):
+            wrong += len(set(found.nonzero()[:, 0].tolist()) ^ set(each.span.positions))
+        said.append(f"{sum(len(each.span.positions) for each in first)} positions of {kind}s")
+    return float(wrong), f"other media change exactly {' and '.join(said) or 'nothing, there being no tower'}"
+
+
 def hooks(model) -> int:
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.network.modules())
+
+
+NOISES = 8  # other pixels tried: a tower with a code book may give two of them the same code
 
 
 CHECKS = {

@@ -15,8 +15,10 @@ from semhub.errors import BadInput
 from semhub.models.structure import entering, evaluating, first_tensor, input_device
 from semhub.models.where import Encoding, Where, per_text, resolve, short
 from semhub.models.write import Rows, telling
+from semhub.types import Form, Input
 
 BATCH_TOKENS = 8192
+MANY = 64  # inputs with media whose embeddings are held at once
 # a batch may grow longer rows' padding only while it is small; a fuller one gives way to shorter rows
 FULL_ENOUGH, MOSTLY_FULL = 1024, 0.85
 
@@ -55,12 +57,12 @@ class Enough(Exception):
     """Leaves a forward pass once the highest layer asked for is known; never leaves this module."""
 
 
-def stream(model, texts: Sequence[str], at: Where, layers: Sequence[int] | None, batch_tokens: int, special: bool) -> Iterator[Batch]:
+def stream(model, texts: Sequence[Input], at: Where, layers: Sequence[int] | None, batch_tokens: int, special: bool) -> Iterator[Batch]:
     """Batches of states at `at`, longest texts first; see `Model.stream`."""
     encodings = encoded(model, texts, special)
     groups = [resolve(where, encoding) for where, encoding in zip(per_text(at, len(texts)), encodings, strict=True)]
     layers = layers_of(model, layers)
-    for members in bucketed([len(encoding) for encoding in encodings], batch_tokens):
+    for members in batches(encodings, batch_tokens):
         rows = [group for item in members for group in groups[item]]
         items = [item for item in members for _ in groups[item]]
         states = read_batch(model, [encodings[item] for item in members], [groups[item] for item in members], layers, members)
@@ -68,14 +70,18 @@ def stream(model, texts: Sequence[str], at: Where, layers: Sequence[int] | None,
         yield Batch(torch.tensor(items), torch.tensor(positions), states)
 
 
-def read_at(model, texts: Sequence[str], ats: Mapping[str, Where], layers, batch_tokens: int, special: bool, progress) -> dict[str, Tensor]:
+def read_at(
+    model, texts: Sequence[Input], ats: Mapping[str, Where], layers, batch_tokens: int, special: bool, progress
+) -> dict[str, Tensor]:
     """Several positions from one pass, each `[layer, item, dim]`; see `Model.read_at`."""
+    if len(texts) > MANY and any(not isinstance(text, str) for text in texts):
+        return read_in_parts(model, texts, ats, layers, batch_tokens, special, progress)
     encodings = encoded(model, texts, special)
     groups = [one_row_each(at, encodings) for at in ats.values()]
     layers = layers_of(model, layers)
     result = torch.empty(len(ats), len(layers), len(texts), model.dim)
     done = 0
-    for members in bucketed([len(encoding) for encoding in encodings], batch_tokens):
+    for members in batches(encodings, batch_tokens):
         wanted = [[group[item] for group in groups] for item in members]
         states = read_batch(model, [encodings[item] for item in members], wanted, layers, members)
         result[:, :, members] = states.unflatten(1, (len(members), len(ats))).permute(2, 0, 1, 3)
@@ -83,6 +89,18 @@ def read_at(model, texts: Sequence[str], ats: Mapping[str, Where], layers, batch
         if progress:
             progress(done, len(texts))
     return dict(zip(ats, result, strict=True))
+
+
+def read_in_parts(model, texts: Sequence[Input], ats: Mapping[str, Where], layers, batch_tokens, special, progress) -> dict[str, Tensor]:
+    """The same some inputs at a time: what towers make of images is larger than the images."""
+    found = []
+    for start in range(0, len(texts), MANY):
+        part = slice(start, start + MANY)
+        here = {name: at if isinstance(at, (str, int)) else per_text(at, len(texts))[part] for name, at in ats.items()}
+        found.append(read_at(model, texts[part], here, layers, batch_tokens, special, None))
+        if progress:
+            progress(min(start + MANY, len(texts)), len(texts))
+    return {name: torch.cat([each[name] for each in found], 1) for name in ats}
 
 
 def one_row_each(at: Where, encodings: Sequence[Encoding]) -> list[tuple[int, ...]]:
@@ -93,9 +111,9 @@ def one_row_each(at: Where, encodings: Sequence[Encoding]) -> list[tuple[int, ..
     return [row[0] for row in rows]
 
 
-def encoded(model, texts: Sequence[str], special: bool) -> list[Encoding]:
+def encoded(model, texts: Sequence[Input], special: bool) -> list[Encoding]:
     """Texts as tokens. Raises BadInput for a single text instead of a list, an empty one, or one longer than the context."""
-    if isinstance(texts, str):
+    if isinstance(texts, str | Form):
         raise BadInput("Texts are a list; found one text. Put it in a list.")
     encodings = model.encode(texts, special)
     for number, encoding in enumerate(encodings):
@@ -115,6 +133,15 @@ def layers_of(model, layers: Sequence[int] | None) -> list[int]:
     if wrong or not layers:
         raise BadInput(f"Layers {wrong or layers} were asked for; {model.name} has 0 to {model.layers}.")
     return layers
+
+
+def batches(encodings: Sequence[Encoding], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of inputs in batches; one that brings more than embeddings and positions has a batch of its own."""
+    tied = [item for item, encoding in enumerate(encodings) if encoding.fed is not None and encoding.fed.more]
+    free = [item for item in range(len(encodings)) if item not in set(tied)]
+    for members in bucketed([len(encodings[item]) for item in free], batch_tokens):
+        yield [free[member] for member in members]
+    yield from ([item] for item in tied)
 
 
 def bucketed(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
@@ -143,7 +170,7 @@ def read_batch(
     inputs, shifts = padded(model, encodings, side)
     wanted = wanted_of(groups, shifts)
     index = range(len(encodings)) if index is None else index
-    with evaluating(model.network), telling(Rows(torch.tensor(list(index)), encodings, inputs["input_ids"].shape[1])):
+    with evaluating(model.network), telling(Rows(torch.tensor(list(index)), encodings, max(map(len, encodings)))):
         found = run_trunk(model.parts, inputs, layers, wanted.gather)
     return torch.stack([found[layer].to(found[layers[0]].device) for layer in layers]).cpu()
 
@@ -151,7 +178,8 @@ def read_batch(
 def padded(model, encodings: Sequence[Encoding], side: str) -> tuple[dict[str, Tensor], list[int]]:
     """What the trunk is called with, every array `[row, column]`, and the column where each row's text begins.
 
-    Padding is hidden by the attention mask, and positions count the text's own tokens, on either side.
+    Padding is hidden by the attention mask, and positions count the text's own tokens, on either side. Where a row has an
+    image or a sound, all rows go in as embeddings.
     """
     width = max(len(encoding) for encoding in encodings)
     shifts = [width - len(encoding) if side == "left" else 0 for encoding in encodings]
@@ -159,11 +187,36 @@ def padded(model, encodings: Sequence[Encoding], side: str) -> tuple[dict[str, T
     for row, (encoding, shift) in enumerate(zip(encodings, shifts, strict=True)):
         here = slice(shift, shift + len(encoding))
         ids[row, here], mask[row, here], place[row, here] = torch.tensor(encoding.ids), 1, torch.arange(len(encoding))
-    inputs = {"input_ids": ids, "attention_mask": mask}
-    if takes_positions(model.parts.trunk):
-        inputs["position_ids"] = place
     device = input_device(model.parts.embedding)
-    return {name: value.to(device) for name, value in inputs.items()}, shifts
+    inputs = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+    takes = takes_positions(model.parts.trunk)
+    if any(encoding.fed is not None for encoding in encodings):
+        inputs["inputs_embeds"] = embedded(model, inputs.pop("input_ids"), encodings, shifts)
+        place = axes(place, encodings, shifts)
+        inputs |= next((dict(encoding.fed.more) for encoding in encodings if encoding.fed is not None and encoding.fed.more), {})
+    return inputs | ({"position_ids": place.to(device)} if takes else {}), shifts
+
+
+@torch.no_grad()
+def embedded(model, ids: Tensor, encodings: Sequence[Encoding], shifts: Sequence[int]) -> Tensor:
+    """`ids: [row, column]` -> `[row, column, dim]`: the table's rows for texts, what the network itself made for the others."""
+    known = getattr(model.parts.embedding, "num_embeddings", None)
+    embeds = model.parts.embedding(ids if known is None else ids.clamp(max=known - 1)).clone()
+    for row, (encoding, shift) in enumerate(zip(encodings, shifts, strict=True)):
+        if encoding.fed is not None:
+            embeds[row, shift : shift + len(encoding)] = encoding.fed.embeds.to(embeds)
+    return embeds
+
+
+def axes(place: Tensor, encodings: Sequence[Encoding], shifts: Sequence[int]) -> Tensor:
+    """`place: [row, column]` -> `[axis, row, column]` where the network counts positions along several axes, else as it was."""
+    own = [encoding.fed.places if encoding.fed is not None else None for encoding in encodings]
+    count = max((len(places) for places in own if places is not None), default=1)
+    places = place.expand(count, *place.shape).clone()
+    for row, (each, encoding, shift) in enumerate(zip(own, encodings, shifts, strict=True)):
+        if each is not None:
+            places[:, row, shift : shift + len(encoding)] = each.to(places)
+    return places if count > 1 else places[0]
 
 
 def takes_positions(module: nn.Module) -> bool:

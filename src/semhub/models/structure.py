@@ -82,8 +82,12 @@ def with_first_tensor(value, tensor: Tensor):
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The causal language model inside `network`; LoRA and the like live inside its modules and stay in force."""
+    """The causal language model inside `network`; LoRA and the like live inside its modules and stay in force.
+
+    A network that speaks too (Qwen's Omni) has the one that thinks inside it.
+    """
     network = getattr(network, "_orig_mod", network)
+    network = getattr(network, "thinker", network)
     if not hasattr(network, "peft_config"):
         return network
     if any(getattr(config, "is_prompt_learning", False) for config in network.peft_config.values()):
@@ -132,7 +136,7 @@ def find(network: nn.Module) -> Parts:
     chain = [call for call in outermost(calls, after=last.end) if call.end < unembedding.start]
     norm = chain[0] if chain and is_norm(chain[0], last) else None
     tail = chain[1:] if norm else chain
-    trunk = trunk_of(calls, first, unembedding)
+    trunk = trunk_of(calls, first, unembedding, chain[-1] if chain else last)
     refuse_two_way(causal, embedding)
     blocks = tuple(call.module for call in stack)
     modules = tuple(call.module for call in tail)
@@ -140,25 +144,16 @@ def find(network: nn.Module) -> Parts:
 
 
 def refuse_other_kinds(causal: nn.Module) -> None:
-    """Raise NotUnderstood for encoders, encoder-decoders and networks with eyes or ears."""
+    """Raise NotUnderstood for encoders and encoder-decoders."""
     config = getattr(causal, "config", None)
     reason = None if config is None else kind_refused(config)
     if reason:
-        raise NotUnderstood(f"{type(causal).__name__} is {reason}; semhub reads decoder-only text models.")
+        raise NotUnderstood(f"{type(causal).__name__} is {reason}; semhub reads decoder-only language models.")
 
 
 def kind_refused(config) -> str | None:
-    """What a configuration describes that is not a decoder-only text model, in words; None where nothing speaks against it."""
-    if getattr(config, "is_encoder_decoder", False):
-        return "an encoder-decoder model"
-    for key, kind in (
-        ("vision_config", "a vision model"),
-        ("audio_config", "an audio model"),
-        ("text_config", "a model of several inputs"),
-    ):
-        if getattr(config, key, None) is not None:
-            return kind
-    return None
+    """What a configuration describes that is not a decoder-only language model, in words; None where nothing speaks against it."""
+    return "an encoder-decoder model" if getattr(config, "is_encoder_decoder", False) else None
 
 
 def refuse_two_way(causal: nn.Module, embedding: nn.Module) -> None:
@@ -169,7 +164,7 @@ def refuse_two_way(causal: nn.Module, embedding: nn.Module) -> None:
         logits = causal(input_ids=torch.cat([first, second]), use_cache=False).logits[:, :-1].float()
     rounding = 1e-4 if logits_are_exact(causal) else 1e-2
     if bool((logits[0] - logits[1]).abs().max() > rounding * logits[0].abs().max()):
-        raise NotUnderstood(f"{type(causal).__name__} reads later tokens too, as an encoder does; semhub reads decoder-only text models.")
+        raise NotUnderstood(f"{type(causal).__name__} reads later tokens too, as an encoder does; semhub reads decoder-only models.")
 
 
 def logits_are_exact(causal: nn.Module) -> bool:
@@ -266,12 +261,16 @@ def is_norm(call: Call, last: Call) -> bool:
     return keeps and all(weight.dim() < 2 for weight in call.module.parameters()) and torch.equal(call.given, last.result)
 
 
-def trunk_of(calls: list[Call], first: Call, unembedding: Call) -> nn.Module:
-    """The outermost call that holds the blocks and is over before the unembedding begins."""
-    for call in calls:
-        if call.start < first.start and call.end > first.end and call.end < unembedding.start:
-            return call.module
-    raise NotUnderstood("The blocks and the unembedding run in one module; there is no trunk to run without the head.")
+def trunk_of(calls: list[Call], first: Call, unembedding: Call, norm: Call | None) -> nn.Module:
+    """The innermost call that holds the blocks and the final norm and is over before the unembedding begins.
+
+    (The outermost would hold the towers of a network that sees or hears.)
+    """
+    end = first.end if norm is None else norm.end
+    holding = [call for call in calls if call.start < first.start and end < call.end < unembedding.start]
+    if not holding:
+        raise NotUnderstood("The blocks and the unembedding run in one module; there is no trunk to run without the head.")
+    return holding[-1].module
 
 
 def replaced_logits(network: nn.Module, parts: Parts, normed: Tensor) -> Tensor:

@@ -3,14 +3,23 @@
 Knows neither network nor tokenizer; offsets and special-token marks of an `Encoding` are all it looks at.
 """
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from semhub.errors import BadInput
 
 Where = str | int | Sequence[str | int]
-FORMS = 'last, first, mean, all, an integer, "word:W", "before:W", "span:A-B", "first:N", or a list with one of these per text'
+FORMS = (
+    'last, first, mean, all, an integer, "word:W", "before:W", "span:A-B", "first:N", image, "image[ROW,COLUMN]", audio, '
+    '"audio[0.5s:1.2s]", "mean:image", or a list with one of these per text'
+)
+SENSED = re.compile(r"(image|audio)(?:\[(.*)\])?")
+HALVES = ("top", "bottom")
+MOMENTS = re.compile(r"(\d+(?:\.\d+)?)s:(\d+(?:\.\d+)?)s")
+CELLS = re.compile(r"(\d+)(?::(\d+))?,(\d+)(?::(\d+))?")
 # scripts written without spaces, in which a word may begin and end anywhere
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -18,13 +27,28 @@ UNSPACED = re.compile(
 
 
 @dataclass(frozen=True)
+class Span:
+    """The positions that a tower feeds, in order; their (rows, columns) where they are one raster; the seconds that a sound's cover."""
+
+    kind: str
+    positions: tuple[int, ...]
+    grid: tuple[int, int] | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Encoding:
-    """One text as the tokenizer sees it: ids, character offsets `[start, end)` of each token, and which tokens are special."""
+    """One text as the tokenizer sees it: ids, character offsets `[start, end)` of each token, and which tokens are special.
+
+    `fed` and `span`: what the trunk is given instead of ids, and where, for a text with an image or a sound (`models.senses`).
+    """
 
     ids: list[int]
     offsets: list[tuple[int, int]]
     text: str
     special: list[bool]
+    fed: Any = field(default=None, repr=False, compare=False)
+    span: Span | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -44,6 +68,9 @@ def resolve(at: str | int, encoding: Encoding) -> list[tuple[int, ...]]:
         raise BadInput(f"The text {short(encoding.text)} has no token to read.")
     if isinstance(at, int):
         return [(position_of(at, encoding),)]
+    sensed = SENSED.fullmatch(at)
+    if sensed:
+        return [(position,) for position in sensed_positions(sensed[1], sensed[2], encoding)]
     name, colon, given = at.partition(":")
     rule = RULES.get(name + colon)
     if rule is None:
@@ -115,6 +142,55 @@ def beginning(given: str, encoding: Encoding) -> list[tuple[int, ...]]:
     return [(position,) for position in range(min(int(given), len(encoding)))]
 
 
+def sensed_positions(kind: str, part: str | None, encoding: Encoding) -> tuple[int, ...]:
+    """Positions fed by the tower of `kind`: all, or those of some patches or some moments of them.
+
+    Raises BadInput where the input has no such media, and for patches or moments outside them.
+    """
+    span = encoding.span
+    if span is None or span.kind != kind:
+        raise BadInput(f"Position {kind!r} was asked for, but {short(encoding.text)} comes without an {kind}.")
+    if part is None:
+        return span.positions
+    return patches(part, span) if kind == "image" else moments(part, span)
+
+
+def patches(part: str, span: Span) -> tuple[int, ...]:
+    """`2,3` or `0:2,1:4` (rows, columns; ends excluded), `top` or `bottom` (halves) -> positions, in raster order."""
+    if part in HALVES:
+        half = len(span.positions) // 2
+        return span.positions[:half] if part == "top" else span.positions[half:]
+    if span.grid is None:
+        raise BadInput(f"image[{part}] needs one grid of patches, which this model does not make of this image; use image.")
+    found = CELLS.fullmatch(part.replace(" ", ""))
+    if not found:
+        raise BadInput(f"Patches are written image[ROW,COLUMN] or image[0:2,1:4], counted from 0; found image[{part}].")
+    ends = [(int(a), int(b) if b else int(a) + 1) for a, b in ((found[1], found[2]), (found[3], found[4]))]
+    if any(not 0 <= a < b <= size for (a, b), size in zip(ends, span.grid, strict=True)):
+        raise BadInput(f"image[{part}] lies outside the {span.grid[0]} rows and {span.grid[1]} columns of patches.")
+    return tuple(span.positions[r * span.grid[1] + c] for r in range(*ends[0]) for c in range(*ends[1]))
+
+
+def moments(part: str, span: Span) -> tuple[int, ...]:
+    """`0.5s:1.2s` -> the positions whose stretch of time overlaps it."""
+    found = MOMENTS.fullmatch(part.replace(" ", ""))
+    if not found or not span.seconds:
+        raise BadInput(f"A part of a sound is written audio[0.5s:1.2s]; found audio[{part}].")
+    start, end = float(found[1]), float(found[2])
+    if not start < end or start >= span.seconds:
+        raise BadInput(f"audio[{part}] lies outside the sound, which lasts {span.seconds:g} s.")
+    each, n = span.seconds / len(span.positions), len(span.positions)
+    first, last = math.floor(start / each + 1e-6), math.ceil(end / each - 1e-6)
+    return span.positions[first : min(last, n)]
+
+
+def mean_of(given: str, encoding: Encoding) -> tuple[int, ...]:
+    sensed = SENSED.fullmatch(given)
+    if not sensed:
+        raise BadInput(f"A mean over media is written mean:image or mean:audio; found mean:{given}.")
+    return sensed_positions(sensed[1], sensed[2], encoding)
+
+
 def content(encoding: Encoding) -> tuple[int, ...]:
     if not encoding.content:
         raise BadInput(f"The text {short(encoding.text)} has no token but special ones, so there is no mean over content.")
@@ -134,4 +210,5 @@ RULES = {
     "before:": lambda given, encoding: [(before(given, encoding),)],
     "span:": lambda given, encoding: [span(given, encoding)],
     "first:": beginning,
+    "mean:": lambda given, encoding: [mean_of(given, encoding)],
 }

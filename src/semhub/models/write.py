@@ -17,7 +17,7 @@ from semhub.errors import BadInput
 from semhub.models.structure import entering, first_tensor, with_first_tensor
 from semhub.models.where import Encoding, Where, per_text, resolve
 
-NEEDS_TEXT = ("word:", "before:", "span:", "mean")
+NEEDS_TEXT = ("word:", "before:", "span:", "mean", "image", "audio")
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def chosen_columns(model, edit: Edit, now: Pass, rows: int) -> Tensor:
 
 def real_columns(now: Pass, rows: int) -> Tensor:
     """[row, width] bool: the prompt's columns that hold a token and no padding."""
-    if now.mask is None:
+    if now.mask is None or (rows == 1 and not (isinstance(now.mask, Tensor) and now.mask.dim() == 2)):  # an input alone has no padding
         return torch.ones(rows, now.width, dtype=torch.bool)
     if now.mask.dim() != 2:
         raise BadInput(f"Edits read padding off an attention mask [row, column]; found one of shape {list(now.mask.shape)}.")

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from semhub.report.fonts import families
-from semhub.report.slices import Curve
+from semhub.verdicts.slices import Curve
 
 # Okabe and Ito's palette, which people of every colour vision can tell apart; dashes and markers say the same again.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#007A5A", "#B0568C", "#B87700", "#3A95C9", "#666666"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UserError
-from semhub.methods.declare import Compare, Declaration, Decode, DecodeWords, Inject, Spread, Steer, Trajectory
+from semhub.methods.declare import Compare, Declaration, Decode, DecodeMarks, DecodeWords, Inject, Spread, Steer, Trajectory
 from semhub.runs import store
 from semhub.runs.plan import Part, Plan
 
@@ -62,7 +62,9 @@ def _given(plan: Plan):
     from semhub.tasks import given
 
     spec = plan.spec
-    return given(scorers=spec.scorers, seed=spec.seed, types=spec.types, limit=spec.limit, pairs=plan.pairs, items=plan.items)
+    return given(
+        scorers=spec.scorers, seed=spec.seed, types=spec.types, limit=spec.limit, pairs=plan.pairs, items=plan.items, data=plan.data
+    )
 
 
 def _total(values: list, join: Callable):
@@ -121,6 +123,10 @@ def _decode_words(ask: DecodeWords) -> Work:
     return Work(["".join(line) for line in ask.lines], round(sum(map(len, ask.lines)) / max(1, len(ask.lines))))
 
 
+def _decode_marks(ask: DecodeMarks) -> Work:
+    return Work(list(dict.fromkeys(mark.text for each in ask.sets.values() for mark in each)))
+
+
 def _spread(ask: Spread) -> Work:
     texts = [text for each in ask.prompts.values() for text in each] * len(ask.lens.norms)
     return Work(texts, round(sum(map(len, texts)) / CHARS_PER_TOKEN / max(1, len(texts))))
@@ -152,6 +158,7 @@ WORK = {
     Compare: _compare,
     Decode: _decode,
     DecodeWords: _decode_words,
+    DecodeMarks: _decode_marks,
     Spread: _spread,
     Steer: _steer,
     Inject: _inject,

@@ -3,7 +3,8 @@
 Opens no network and writes nothing; it reads the user's own data once.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class Plan:
     """A spec, its parts in the order in which they are done and gathered, and the user's own data in memory.
 
     `opened`: models that the caller holds already, by name; `roles`: `hub`, `control:...` or nothing, by name.
-    `asked`: the words of `prepare` that give this plan again, in another process.
+    `left_out`: tasks that nobody named and that do not fit, with the reason; `asked`: the words of `prepare` that give this
+    plan again, in another process.
     """
 
     spec: Spec
@@ -42,7 +44,9 @@ class Plan:
     roles: Mapping[str, str] = field(default_factory=dict)
     pairs: object | None = None
     items: object | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
     opened: Mapping[str, object] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, object] = field(default_factory=dict)
 
     def arguments(self) -> dict:
@@ -57,6 +61,7 @@ class Plan:
             "batch_tokens": spec.batch_tokens,
             "pairs": self.pairs,
             "items": self.items,
+            "data": self.data,
             "scorers": spec.scorers,
         }
 
@@ -77,6 +82,7 @@ class Plan:
         bad = [asdict(row) for row in self.bad_rows()]
         spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
         spec["data"]["skipped_rows"] = bad[:SHOWN]
+        spec["data"]["kinds"] = {name: loaded.record() for name, loaded in self.data.items()}
         spec["types"] = list(self.known_types())
         return spec
 
@@ -86,13 +92,14 @@ class Plan:
         return tuple(self.spec.types or own or _bundled_types(self.spec.models[0]) or ())
 
     def bad_rows(self) -> list:
-        return [row for given in (self.pairs, self.items) for row in getattr(given, "skipped", ())]
+        return [row for given in (self.pairs, self.items, *self.data.values()) for row in getattr(given, "skipped", ())]
 
     def notes(self) -> list[str]:
-        """What a person should know about their data before they believe the figures."""
+        """What a person should know about their data before they believe the figures, and which tasks do not fit."""
         bad = self.bad_rows()
         left_out = [f"Bad rows left out: {len(bad)}; the first: {bad[0]}."] if bad else []
-        return left_out + list(getattr(self.pairs, "notices", ()))
+        left_out += [f"Tasks left out: {'; '.join(f'{name} ({why})' for name, why in self.left_out.items())}."] if self.left_out else []
+        return left_out + [notice for given in (self.pairs, *self.data.values()) for notice in getattr(given, "notices", ())]
 
 
 def prepare(
@@ -102,6 +109,9 @@ def prepare(
     protocol: str = "sound",
     pairs: str | Path | None = None,
     items: str | Path | None = None,
+    data: Mapping[str, str | Path] | None = None,
+    task_files: Sequence[str | Path] = (),
+    suite: str | None = None,
     seed: int = 0,
     limit: int | None = None,
     layers: tuple[int, ...] | None = None,
@@ -114,7 +124,9 @@ def prepare(
 ) -> Plan:
     """Check what was asked and lay out the run; no task named means every task that fits.
 
-    `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub.
+    `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
+    `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
+    fit are done.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     asked = dict(locals())
@@ -124,7 +136,9 @@ def prepare(
     _at_least("batch-tokens", batch_tokens, 1)
     name, opened = _named(model)
     own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
-    chosen = _choose(tuple(tasks), name, protocol, types, own_pairs)
+    own_data = _read_data(data or {}, skip_bad)
+    hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
+    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs)
     roles = _roles(name, controls)
     spec = Spec(
         tasks=tuple(chosen),
@@ -137,16 +151,20 @@ def prepare(
         scorers=scorers,
         data=WORLD if own_pairs is None else own_pairs.hash,
         own_items=None if own_items is None else own_items.hash,
+        own_data=hashes or None,
         weights={each: opened[each].weights_hash if each in opened else known_hash(each) for each in roles},
         versions=versions(),
         pairs=None if pairs is None else str(pairs),
         items=None if items is None else str(items),
+        sources={name: str(path) for name, path in (data or {}).items()} or None,
         skip_bad=skip_bad,
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    parts = tuple(Part(task, each) for each in roles for task in chosen)
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, opened, asked)
+    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, roles[each]))
+    if not any(part.model == name for part in parts):
+        raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
 
 
 def known_hash(name: str) -> str:
@@ -161,7 +179,7 @@ def known_hash(name: str) -> str:
 
 def _named(model: object | None) -> tuple[str, dict[str, object]]:
     if model is None:
-        return next(each.name for each in _bundled() if each.role == "hub"), {}
+        return next((each.name for each in _bundled() if each.role == "hub"), "semhub-text"), {}
     if isinstance(model, str | Path):
         return str(model), {}
     return model.name, {model.name: model}
@@ -170,30 +188,67 @@ def _named(model: object | None) -> tuple[str, dict[str, object]]:
 def _roles(name: str, controls: bool) -> dict[str, str]:
     """The model asked for, then the bundled controls grown beside it."""
     roles = {each.name: each.role for each in _bundled()}
-    beside = [each for each in roles if each.startswith(name + "-") and roles[each].startswith("control")]
+    controls_here = [each for each in _bundled() if each.name.startswith(name + "-") and each.role.startswith("control")]
+    beside = [each.name for each in controls_here if each.role != "control:strangers" or each.path is None]  # one alone is no control
     return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
 
 
-def _choose(asked: tuple[str, ...], model: str, protocol: str, types: tuple[str, ...] | None, pairs) -> dict[str, object]:
-    """Tasks by name or by domain (`multilingual`); with none named, all that fit the model and the data."""
-    known = _catalogue()
+def can_be_asked(task: str, role: str) -> bool:
+    """Strangers, two models whose states are compared, cannot be asked to say or to continue anything."""
+    return role != "control:strangers" or task.endswith("/similarity")
+
+
+def _choose(
+    asked: tuple[str, ...], suite: str | None, model: str, protocol: str, types: tuple[str, ...] | None, pairs
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not."""
+    known = _catalogue() if suite is None else _of_suite(suite, asked)
     domains = {name.partition("/")[0] for name in known}
     chosen: dict[str, object] = {}
     for name in asked:
         if name not in known and name not in domains:
             raise UnknownName("task", name, [*known, *domains])
         chosen |= {each: known[each] for each in known if each == name or each.startswith(name + "/")}
-    chosen = chosen or {name: task for name, task in known.items() if fits(task, model, types, pairs)}
+    if asked:
+        left_out = {}
+    else:
+        left_out = {name: why for name, task in known.items() if (why := misfit(task, model, types, pairs))}
+        chosen = {name: task for name, task in known.items() if name not in left_out}
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
-    return {name: task for name, task in chosen.items() if name not in wrong}
+    left_out |= {name: f"has no protocol {protocol}" for name in wrong}
+    return {name: task for name, task in chosen.items() if name not in wrong}, left_out
 
 
-def fits(task, model: str, types: tuple[str, ...] | None, pairs) -> bool:
-    """Whether the types asked for, those of the user's data, or those that a bundled model knows suffice for a task."""
+def _of_suite(suite: str, asked: tuple[str, ...]) -> dict[str, object]:
+    from semhub.tasks import SUITES
+
+    _known("suite", suite, tuple(SUITES))
+    if asked:
+        raise BadInput(f"Name tasks ({', '.join(asked)}) or a suite (--suite {suite}), not both.")
+    known = _catalogue()
+    return {name: known[name] for name in SUITES[suite] if name in known}
+
+
+def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None:
+    """Why the types asked for, those of the user's data, or those that a bundled model knows do not suffice for a task; or None."""
     known = types or getattr(pairs, "types", None) or _bundled_types(model)
-    return known is None or task.fits(known)
+    if known is None or task.fits(known):
+        return None
+    whose = "asked for" if types else "of the data" if getattr(pairs, "types", None) else f"of {model}"
+    return f"needs {', '.join(t for t in task.needs if t not in known)}; the types {whose} are {', '.join(known)}"
+
+
+def _load_tasks(files: Sequence[str | Path]) -> dict[str, str]:
+    """Take the tasks of a person's files into the catalogue -> a hash of each file: other code is another run."""
+    if not files:
+        return {}
+    from semhub.tasks import load_file
+
+    for path in files:
+        load_file(path)
+    return {f"tasks:{Path(path).name}": hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest() for path in files}
 
 
 def _bundled_types(model: str) -> tuple[str, ...] | None:
@@ -214,6 +269,14 @@ def _read_items(path, skip_bad):
     from semhub.data.items import read_items
 
     return read_items(path, skip_bad=skip_bad)
+
+
+def _read_data(asked: Mapping, skip_bad: bool) -> dict[str, object]:
+    if not asked:
+        return {}
+    from semhub.data.sources import read_source
+
+    return {name: read_source(name, path, skip_bad) for name, path in asked.items()}
 
 
 def _catalogue() -> dict:

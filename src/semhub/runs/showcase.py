@@ -15,6 +15,8 @@ def token_maps(plan: Plan, model) -> dict:
     """What `model` would say next at every token and layer of the inputs: `tokens` holds one map per input, with its `type`."""
     from semhub.methods.decode import token_map
 
+    if hasattr(model, "speakers"):
+        return {"model": model.name, "norm": "final", "tokens": []}
     shown = inputs(plan)
     maps = token_map(model, [text for _, text in shown], top=TOP, layers=plan.spec.layers, types=types_of_tokens(plan, model))
     return {"model": model.name, "norm": "final", "tokens": [{"type": type, **found} for (type, _), found in zip(shown, maps, strict=True)]}

@@ -6,7 +6,7 @@ Knows no network and no measure: weights and data appear by their hashes.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,7 +49,8 @@ class Spec:
     """Everything that decides the numbers of a run (`IDENTITY`), and how it was carried out.
 
     `models`: the model asked for, then its controls. `weights`: a hash per model, as far as it is known before loading.
-    `layers`, `types`, `limit` None mean all. `data` and `own_items` are hashes; `pairs` and `items` where they were found.
+    `layers`, `types`, `limit` None mean all. `data` and `own_items` are hashes, and `own_data` a hash per kind of real data;
+    `pairs`, `items` and `sources` say where they were found.
     """
 
     tasks: tuple[str, ...]
@@ -62,10 +63,12 @@ class Spec:
     scorers: str = "package"
     data: str = WORLD
     own_items: str | None = None
+    own_data: Mapping[str, str] | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     pairs: str | None = None
     items: str | None = None
+    sources: Mapping[str, str] | None = None
     skip_bad: bool = False
     batch_tokens: int = 8192
     opening: Opening = AS_IT_COMES
@@ -82,7 +85,7 @@ class Spec:
         return json.loads(json.dumps(asdict(self))) | {"identity": self.identity()}
 
 
-HOW = ("pairs", "items", "skip_bad", "batch_tokens", "opening")
+HOW = ("pairs", "items", "sources", "skip_bad", "batch_tokens", "opening")
 IDENTITY = tuple(each.name for each in fields(Spec) if each.name not in HOW)
 
 
@@ -123,6 +126,19 @@ def parse_layers(text: str | None) -> tuple[int, ...] | None:
             raise BadInput(f"--layers {text!r}: {part.strip()!r} is no layer and no range of layers; write for example 0,4-8.")
         layers.update(range(int(low), int(high or low) + 1))
     return tuple(sorted(layers))
+
+
+def parse_data(given: Sequence[str] | None) -> dict[str, str]:
+    """`["code=mbpp.jsonl"]` -> `{"code": "mbpp.jsonl"}`. Raises BadInput on anything else, and for a name given twice."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, path = text.partition("=")
+        if not (equals and name.strip() and path.strip()):
+            raise BadInput(f"--data {text!r}: write NAME=PATH, such as code=mbpp.jsonl.")
+        if name.strip() in found:
+            raise BadInput(f"--data names {name.strip()!r} twice.")
+        found[name.strip()] = path.strip()
+    return found
 
 
 def parse_types(text: str | None) -> tuple[str, ...] | None:

@@ -5,11 +5,12 @@ plugins (entry-point group `semhub.tasks`) and those of a user's file come in al
 """
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import cleandoc
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +19,18 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic"))
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics", "vision", "audio"))
 PROTOCOLS = ("sound", "paper")
+SUITES = {
+    "paper": (  # Wu et al. 2025, in the order of their sections
+        *(f"multilingual/{name}" for name in ("similarity", "lens", "trend", "steering")),
+        *(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention")),
+        *(f"code/{name}" for name in ("conjunction-lens", "role-lens", "intervention")),
+        *(f"semantics/{name}" for name in ("similarity", "role-lens")),
+        *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
+        *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Given:
     """What a run gives to a declaration: where items come from, and how many.
 
     `world`: the module `semhub.data.world` or a stand-in. `pairs`, `items`: the user's own, or None. `types`: those asked
-    for, or None for all. `scorers()`: judges of generated text, built on first use.
+    for, or None for all. `data`: real data by kind (`--data code=...`). `scorers()`: judges of generated text, built on first use.
     """
 
     world: Any
@@ -36,6 +47,7 @@ class Given:
     types: tuple[str, ...] | None = None
     pairs: Any = None
     items: Any = None
+    data: Mapping[str, Any] = field(default_factory=dict)
     scorers: Callable[[], Any] = field(default=lambda: None, repr=False)
 
     def many(self, usual: int) -> int:
@@ -78,6 +90,12 @@ class Task:
     def fits(self, types: tuple[str, ...] | set[str]) -> bool:
         """Whether these types suffice for the task."""
         return set(self.needs) <= set(types)
+
+    def facts(self) -> dict:
+        """Everything that the task states, for a person or a program to read; `protocol`: how `paper` is reproduced."""
+        said = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "declare"}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+        return plain | {"protocol": cleandoc(self.declare.__doc__ or "")}
 
 
 def task(name: str, **facts: Any) -> Callable[[Callable[[str, Given], Declaration]], Task]:
@@ -174,6 +192,7 @@ def perform(
     batch_tokens: int = 8192,
     pairs: Any = None,
     items: Any = None,
+    data: Mapping[str, Any] | None = None,
     scorers: Any = "package",
     progress: Callable[[int, int], None] | None = None,
     memo: MutableMapping | None = None,
@@ -188,7 +207,8 @@ def perform(
     from semhub.methods.bench import Bench
 
     asked = find(name)
-    declaration = asked(protocol, given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, pairs=pairs, items=items))
+    own = {"pairs": pairs, "items": items, "data": data or {}}
+    declaration = asked(protocol, given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, **own))
     told = progress or (lambda done, total: None)
     bench = Bench(model, name, protocol, seed, layers, batch_tokens, {} if memo is None else memo, told)
     return carry_out(declaration, bench)

@@ -7,27 +7,42 @@ Knows no model: what is one token, and what is not, is for the reader of these i
 from collections.abc import Sequence
 from random import Random
 
-from semhub.data.world import chinese, english, german, lexicon, meanings, spanish
-from semhub.data.world.meanings import Fact, Review, Scene, Sum
+from semhub.data import cogs
+from semhub.data.programs import Program
+from semhub.data.world import chinese, code, english, formula, german, lexicon, meanings, spanish
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Review, Scene, Series, Sum, Visit
 from semhub.errors import UnknownName
-from semhub.types import Cloze, Concept, Form, Prompt
+from semhub.types import Cloze, Concept, Form, Mark, Prompt
 
-RENDERERS = {"en": english, "es": spanish, "zh": chinese, "de": german}
-LANGUAGES = tuple(RENDERERS)
+GRAMMARS = {"en": english, "es": spanish, "zh": chinese, "de": german}
+LANGUAGES = tuple(GRAMMARS)
+RENDERERS = GRAMMARS | {"code": code, "formula": formula}
+SAYINGS = {Scene: "scene", Gift: "gift", Series: "series", Count: "count"}
+SAYINGS |= {Fact: "statement", Sum: "equation", Visit: "opener", Opinion: "opinion"}
 DOMINANT = "en"
 STEERING_WORDS = {type: (good, bad) for type, (bad, good) in lexicon.VERDICTS.items()}
 NEUTRAL_WORDS = {type: days[0] for type, days in lexicon.DAYS.items()}
 
 
 def renderer(type: str):
-    """The grammar of a language; raises `UnknownName` for a type that the world cannot write."""
+    """The grammar of a type; raises `UnknownName` for one that the world cannot write."""
     if type not in RENDERERS:
         raise UnknownName("language of the world", type, RENDERERS)
     return RENDERERS[type]
 
 
+def sentence(type: str, meaning, seed: int = 0) -> str:
+    """Any meaning in any type: a pure function of these three; the seed chooses between ways of writing the same code."""
+    if isinstance(meaning, Review):
+        return review(type, meaning)
+    if type == "digits":
+        return equation(type, meaning)
+    say = getattr(renderer(type), SAYINGS[meaning.__class__])
+    return say(meaning, seed=seed) if type == "code" and isinstance(meaning, Scene | Gift) else say(meaning)
+
+
 def probe(type: str) -> str:
-    """"This represents" in the language's own words."""
+    """ "This represents" in the language's own words."""
     return renderer(type).PROBE
 
 
@@ -41,13 +56,12 @@ def joined(type: str, *texts: str) -> str:
     return ("" if type == "zh" else " ").join(text for text in texts if text)
 
 
-def scenes(
-    n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0
-) -> list[Concept]:
+def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0) -> list[Concept]:
     """`n` different scenes of the split, each with its negatives `swapped` and `same-last-word`.
 
     `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
-    Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`.
+    Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`; those whose two beings are of
+    the same kinds (people, animals), which a language may mark, the facet `kinds`.
     """
     rng = Random(f"scenes:{split}:{bridged}:{seed}")
     found: dict[Scene, Concept] = {}
@@ -62,7 +76,8 @@ def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str]) ->
     contrasts = {"swapped": _concept(scene.swapped(), types), "same-last-word": _concept(other, types)}
     never = meanings.never_bridged().intersection(scene.concepts())
     bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
-    facets = {"split": split, "bridged": bridged, "template": scene.template(), "source": scene.key}
+    kinds = f"{scene.agent.noun.kind}-{scene.patient.noun.kind}"
+    facets = {"split": split, "bridged": bridged, "template": scene.template(), "kinds": kinds, "source": scene.key}
     return Concept(scene.id, _forms(scene, types), contrasts, facets)
 
 
@@ -136,7 +151,9 @@ def reviews(n: int, split: str, type: str, seed: int = 0) -> list[Prompt]:
 
 
 def review(type: str, review_: Review, switch: dict[str, str] | None = None) -> str:
-    """A whole review in one language, its one-word verdict included."""
+    """A whole review in one type, its one-word verdict included."""
+    if type not in LANGUAGES:
+        return renderer(type).review(review_, switch or {})
     grammar, switch = renderer(type), switch or {}
     said = [grammar.opinion(opinion, switch) for opinion in review_.opinions]
     if review_.verdict_at is not None:
@@ -161,3 +178,57 @@ def sentences(type: str, n: int, split: str = "train", seed: int = 0) -> list[st
         lambda: review(type, meanings.review(rng, split)),
     )
     return [makers[i % len(makers)]() for i in range(n)]
+
+
+def programs(n: int, split: str = "test", seed: int = 0) -> list[Program]:
+    """Small programs of the split's meanings: a function with a docstring, a list, a loop that calls the function by place."""
+    rng = Random(f"programs:{split}:{seed}")
+    made = [(meanings.scene(rng, split), meanings.series(rng, split), meanings.count(rng, split)) for _ in range(n)]
+    return [Program(f"program-{i}", code.program(*parts), english.scene(parts[0])) for i, parts in enumerate(made)]
+
+
+def logical_sentences(n: int, split: str = "test", seed: int = 0) -> list[Concept]:
+    """English sentences with their logical forms, every third one a gift; negatives are forms alone, as with COGS:
+    `swapped` (the two beings in each other's roles), `swapped-shuffled` and `shuffled` (conjuncts in another order).
+    """
+    rng, found = Random(f"logical:{split}:{seed}"), {}
+    while len(found) < n:
+        meaning = (meanings.gift if len(found) % 3 == 2 else meanings.scene)(rng, split)
+        found.setdefault(meaning.id, _logical(rng, meaning))
+    return list(found.values())
+
+
+def _logical(rng: Random, meaning: Scene | Gift) -> Concept:
+    forms = {"swapped": _logical_form(meaning.swapped()), "shuffled": _logical_form(meaning).shuffled(rng)}
+    forms["swapped-shuffled"] = forms["swapped"].shuffled(rng)
+    contrasts = {name: Concept(f"{meaning.id}:{name}", {"formula": Form("formula", str(form))}) for name, form in forms.items()}
+    facets = {"template": meaning.__class__.__name__.lower() + meaning.id.split("-")[-1], "source": meaning.key}
+    return Concept(meaning.id, _said(meaning), contrasts, facets)
+
+
+def _logical_form(meaning: Scene | Gift):
+    return formula.gift_form(meaning) if isinstance(meaning, Gift) else formula.scene_form(meaning)
+
+
+def _said(meaning) -> dict[str, Form]:
+    return {type: Form(type, sentence(type, meaning)) for type in ("en", "formula")}
+
+
+def role_marks(n: int, split: str = "test", seed: int = 0) -> list[Mark]:
+    """The place before the noun of each being or thing in English sentences, but the first: agents in passives, recipients of gifts."""
+    rng, marks = Random(f"roles:{split}:{seed}"), []
+    makers = ((meanings.scene, english.passive, ("agent",)), (meanings.scene, english.scene, ("theme",)))
+    makers += ((meanings.gift, english.gift, ("theme", "recipient")),)
+    while len(marks) < n:
+        for make, say, roles in makers:
+            meaning = make(rng, split)
+            text, nouns = say(meaning), dict(zip(("agent", "theme", "recipient"), _nouns(meaning), strict=False))
+            for role in roles:
+                before = text[: text.rindex(f" {nouns[role].en}")]
+                marks.append(cogs.role_mark(f"{meaning.id}:{role}:{len(marks)}", text, before, nouns[role].en, role))
+    return marks[:n]
+
+
+def _nouns(meaning: Scene | Gift) -> tuple[lexicon.Noun, ...]:
+    parts = (meaning.agent, meaning.patient) if isinstance(meaning, Scene) else (meaning.giver, meaning.thing, meaning.recipient)
+    return tuple(part.noun for part in parts)

@@ -7,7 +7,7 @@ import re
 
 from semhub.data.world import lexicon
 from semhub.data.world.lexicon import NOTHING, Switch
-from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "接下来的文字全部是中文的。"
 PROBE = "这代表了"
@@ -33,6 +33,20 @@ def phrase(phrase_: Phrase, switch: Switch) -> str:
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     place = scene_.place.zh_at if scene_.place else ""
     return joined(phrase(scene_.agent, switch), place, word(scene_.verb, switch), phrase(scene_.patient, switch), "。")
+
+
+def gift(gift_: Gift, switch: Switch = NOTHING) -> str:
+    return joined(phrase(gift_.giver, switch), gift_.verb.zh, phrase(gift_.recipient, switch), phrase(gift_.thing, switch), "。")
+
+
+def series(series_: Series) -> str:
+    *first, last = (being.zh for being in series_.beings)
+    return f"{'、'.join(first)}和{last}。"
+
+
+def count(count_: Count) -> str:
+    start, stop, step = map(number, (count_.start, count_.stop, count_.step))
+    return f"从{start}开始，到{stop}之前停止，每次加{step}。"
 
 
 def gist(scene_: Scene) -> str:

@@ -4,7 +4,7 @@ from num2words import num2words
 
 from semhub.data.world import lexicon
 from semhub.data.world.lexicon import NOTHING, Switch, capital
-from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "All of the following text is in English."
 PROBE = "This represents"
@@ -29,6 +29,27 @@ def indefinite(next_word: str) -> str:
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), phrase(scene_.patient, switch)]
     return capital(" ".join(parts + ([scene_.place.en_at] if scene_.place else []))) + "."
+
+
+def passive(scene_: Scene) -> str:
+    """The same scene, told from the one who suffers it."""
+    parts = [phrase(scene_.patient, NOTHING), "is", scene_.verb.participle, "by", phrase(scene_.agent, NOTHING)]
+    return capital(" ".join(parts + ([scene_.place.en_at] if scene_.place else []))) + "."
+
+
+def gift(gift_: Gift, switch: Switch = NOTHING) -> str:
+    parts = (phrase(gift_.giver, switch), gift_.verb.en, phrase(gift_.thing, switch), "to", phrase(gift_.recipient, switch))
+    return capital(" ".join(parts)) + "."
+
+
+def series(series_: Series) -> str:
+    *first, last = (f"the {being.en}" for being in series_.beings)
+    return capital(f"{', '.join(first)} and {last}.")
+
+
+def count(count_: Count) -> str:
+    start, stop, step = map(number, (count_.start, count_.stop, count_.step))
+    return f"Start at {start}, stop before {stop}, go in steps of {step}."
 
 
 def gist(scene_: Scene) -> str:

@@ -4,20 +4,29 @@ from num2words import num2words
 
 from semhub.data.world import lexicon
 from semhub.data.world.lexicon import NOTHING, Switch, capital
-from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "Der gesamte folgende Text ist auf Deutsch."
 PROBE = "Dies bedeutet"
 ANSWER = "Antwort:"
 
-DEFINITE = {"nom": {"m": "der", "f": "die", "n": "das"}, "acc": {"m": "den", "f": "die", "n": "das"}}
-INDEFINITE = {"nom": {"m": "ein", "f": "eine", "n": "ein"}, "acc": {"m": "einen", "f": "eine", "n": "ein"}}
-WEAK = {"nom": {"m": "e", "f": "e", "n": "e"}, "acc": {"m": "en", "f": "e", "n": "e"}}
-MIXED = {"nom": {"m": "er", "f": "e", "n": "es"}, "acc": {"m": "en", "f": "e", "n": "es"}}
+DEFINITE = {
+    "nom": {"m": "der", "f": "die", "n": "das"},
+    "acc": {"m": "den", "f": "die", "n": "das"},
+    "dat": {"m": "dem", "f": "der", "n": "dem"},
+}
+INDEFINITE = {
+    "nom": {"m": "ein", "f": "eine", "n": "ein"},
+    "acc": {"m": "einen", "f": "eine", "n": "ein"},
+    "dat": {"m": "einem", "f": "einer", "n": "einem"},
+}
+WEAK = {"nom": {"m": "e", "f": "e", "n": "e"}, "acc": {"m": "en", "f": "e", "n": "e"}, "dat": {"m": "en", "f": "en", "n": "en"}}
+MIXED = {"nom": {"m": "er", "f": "e", "n": "es"}, "acc": {"m": "en", "f": "e", "n": "es"}, "dat": {"m": "en", "f": "en", "n": "en"}}
 
 
 def word(entry, switch: Switch = NOTHING, case: str = "nom") -> str:
-    return switch.get(entry.key, entry.de_acc if case == "acc" and isinstance(entry, lexicon.Noun) else entry.de)
+    # nouns that change in the accusative (Bären) have the same form in the dative
+    return switch.get(entry.key, entry.de_acc if case != "nom" and isinstance(entry, lexicon.Noun) else entry.de)
 
 
 def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
@@ -32,6 +41,23 @@ def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, "nom", switch), word(scene_.verb, switch), phrase(scene_.patient, "acc", switch)]
     return capital(" ".join(parts + ([scene_.place.de_at] if scene_.place else []))) + "."
+
+
+def gift(gift_: Gift, switch: Switch = NOTHING) -> str:
+    giver, thing, recipient = gift_.giver, gift_.thing, gift_.recipient
+    parts = (phrase(giver, "nom", switch), gift_.verb.de, phrase(recipient, "dat", switch), phrase(thing, "acc", switch))
+    return capital(" ".join(parts)) + "."
+
+
+def series(series_: Series) -> str:
+    *first, last = (f"{DEFINITE['nom'][being.de_gender]} {being.de}" for being in series_.beings)
+    return capital(f"{', '.join(first)} und {last}.")
+
+
+def count(count_: Count) -> str:
+    start, stop = number(count_.start), number(count_.stop)
+    steps = "in Einerschritten weiter" if count_.step == 1 else f"in Schritten von {number(count_.step)} weiter"
+    return f"Beginne bei {start}, höre vor {stop} auf, gehe {steps}."
 
 
 def gist(scene_: Scene) -> str:

@@ -41,6 +41,19 @@ class Verb:
     de: str
     zh: str
 
+    @property
+    def lemma(self) -> str:
+        """The English base form, as code and logical forms name it: `chases` -> `chase`, `carries` -> `carry`."""
+        if self.en.endswith("ies"):
+            return self.en[:-3] + "y"
+        return self.en[:-2] if self.en.endswith(("ches", "shes", "sses", "xes")) else self.en[:-1]
+
+    @property
+    def participle(self) -> str:
+        """The English past participle, for the passive."""
+        regular = self.lemma[:-1] + "ied" if self.en.endswith("ies") else self.lemma.removesuffix("e") + "ed"
+        return participles().get(self.en, regular)
+
 
 @dataclass(frozen=True, slots=True)
 class Adjective:
@@ -129,6 +142,18 @@ def places() -> tuple[Place, ...]:
 @cache
 def verbs() -> tuple[Verb, ...]:
     return tuple(Verb(row[0], *row) for row in _rows(tables.VERBS))
+
+
+@cache
+def givings() -> tuple[Verb, ...]:
+    """Verbs with somebody who gets something; no dictionary lists them and no bridge is closed to them."""
+    return tuple(Verb(row[0], *row[:4]) for row in _rows(tables.GIVING))
+
+
+@cache
+def participles() -> dict[str, str]:
+    irregular = {en: participle for en, participle in _rows(tables.PARTICIPLES)}
+    return irregular | {row[0]: row[4] for row in _rows(tables.GIVING)}
 
 
 @cache

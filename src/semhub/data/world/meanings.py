@@ -59,6 +59,64 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Gift:
+    """Somebody lets somebody else have a thing."""
+
+    giver: Phrase
+    verb: lexicon.Verb
+    thing: Phrase
+    recipient: Phrase
+
+    @property
+    def key(self) -> str:
+        """As with scenes, the roles of the two beings do not count."""
+        pair = sorted((self.giver.noun.key, self.recipient.noun.key))
+        return f"gift:{self.verb.key}:{self.thing.noun.key}:{pair[0]}:{pair[1]}"
+
+    @property
+    def id(self) -> str:
+        marks = "".join("1" if p.definite else "0" for p in (self.giver, self.thing, self.recipient))
+        return "-".join((*self.concepts(), self.verb.key, marks))
+
+    def concepts(self) -> tuple[str, ...]:
+        parts = (self.giver.noun, self.giver.adjective, self.thing.noun, self.recipient.noun, self.recipient.adjective)
+        return tuple(part.key for part in parts if part is not None)
+
+    def swapped(self) -> "Gift":
+        return Gift(self.recipient, self.verb, self.thing, self.giver)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Several beings, in order."""
+
+    beings: tuple[lexicon.Noun, ...]
+
+    @property
+    def key(self) -> str:
+        return "series:" + ":".join(sorted(being.key for being in self.beings))
+
+    def concepts(self) -> tuple[str, ...]:
+        return tuple(being.key for being in self.beings)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The numbers from `start`, before `stop`, in steps."""
+
+    start: int
+    stop: int
+    step: int
+
+    @property
+    def key(self) -> str:
+        return f"count:{self.start}:{self.stop}:{self.step}"
+
+    def concepts(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that is true of a being of this world."""
 
@@ -206,6 +264,33 @@ def same_ending(rng: Random, scene_: Scene, bridged: bool | None = None) -> Scen
         verb = rng.choice(allowed(lexicon.verbs(), bridged))
         found = Scene(_phrase(rng, rng.choice(beings), bridged, like=scene_.agent), verb, scene_.patient, scene_.place)
         if verb is not scene_.verb and split_of(found.key) == split_of(scene_.key):
+            return found
+
+
+def gift(rng: Random, split: str, bridged: bool | None = None) -> Gift:
+    """A random gift of the split."""
+    while True:
+        giver, recipient = (_phrase(rng, noun, bridged) for noun in rng.sample(allowed(lexicon.beings(), bridged), 2))
+        thing = Phrase(rng.choice(allowed(lexicon.nouns("thing"), bridged)), rng.random() < 0.5)
+        found = Gift(giver, rng.choice(lexicon.givings()), thing, recipient)
+        if split_of(found.key) == split:
+            return found
+
+
+def series(rng: Random, split: str, bridged: bool | None = None) -> Series:
+    """Three or four beings, of the split."""
+    while True:
+        found = Series(tuple(rng.sample(allowed(lexicon.beings(), bridged), rng.randint(3, 4))))
+        if split_of(found.key) == split:
+            return found
+
+
+def count(rng: Random, split: str) -> Count:
+    """A range with at least two numbers, of the split; half of them in steps of one, a quarter of them from zero."""
+    while True:
+        start, step = 0 if rng.random() < 0.25 else rng.randint(1, 20), 1 if rng.random() < 0.5 else rng.randint(2, 9)
+        found = Count(start, start + step * rng.randint(1, 8) + rng.randint(1, step), step)
+        if split_of(found.key) == split:
             return found
 
 

@@ -4,7 +4,7 @@ from num2words import num2words
 
 from semhub.data.world import lexicon
 from semhub.data.world.lexicon import NOTHING, Switch, capital
-from semhub.data.world.meanings import Fact, Opinion, Phrase, Scene, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "Todo el texto siguiente está en español."
 PROBE = "Esto representa"
@@ -37,6 +37,21 @@ def to(phrase_: str) -> str:
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
     parts = [phrase(scene_.agent, switch), word(scene_.verb, switch), to(phrase(scene_.patient, switch))]
     return capital(" ".join(parts + ([scene_.place.es_at] if scene_.place else []))) + "."
+
+
+def gift(gift_: Gift, switch: Switch = NOTHING) -> str:
+    parts = (phrase(gift_.giver, switch), "le", gift_.verb.es, phrase(gift_.thing, switch), to(phrase(gift_.recipient, switch)))
+    return capital(" ".join(parts)) + "."
+
+
+def series(series_: Series) -> str:
+    *first, last = (f"{article(being)} {being.es}" for being in series_.beings)
+    return capital(f"{', '.join(first)} y {last}.")
+
+
+def count(count_: Count) -> str:
+    start, stop, step = map(number, (count_.start, count_.stop, count_.step))
+    return f"Empieza en {start}, para antes de {stop}, avanza de {step} en {step}."
 
 
 def gist(scene_: Scene) -> str:

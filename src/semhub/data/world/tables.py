@@ -223,6 +223,30 @@ admires|admira|bewundert|欣赏
 annoys|molesta|ärgert|惹恼了
 comforts|consuela|tröstet|安慰
 """
+# verbs of giving: en | es | de | zh, the last with the 给 that stands before whoever gets it; participle in en
+GIVING = """
+gives|da|gibt|给了|given
+lends|presta|leiht|借给|lent
+sells|vende|verkauft|卖给|sold
+sends|envía|schickt|寄给|sent
+brings|trae|bringt|带给|brought
+"""
+# English participles that are not the plain form with -ed
+PARTICIPLES = """
+sees|seen
+hears|heard
+finds|found
+knows|known
+seeks|sought
+catches|caught
+feeds|fed
+bites|bitten
+teaches|taught
+hits|hit
+forgets|forgotten
+wakes|woken
+hugs|hugged
+"""
 ADJECTIVES = """
 old|viejo|vieja|alt|老
 young|joven|joven|jung|年轻的

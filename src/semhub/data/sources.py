@@ -1,0 +1,56 @@
+"""Real data by kind: which reader opens what `--data NAME=PATH` names, and where it is published.
+
+Knows no content: each reader is a file of its own. A kind is added by one row.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from semhub.data.rows import BadRow
+from semhub.errors import UnknownName
+
+READERS: dict[str, str] = {  # kind -> "module:function"
+    "code": "programs:read_programs",
+    "formula": "cogs:read_cogs",
+    "coco": "photos:read_coco",
+    "vggsound": "clips:read_vggsound",
+    "spoken-digits": "clips:read_digits",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one reader found: `items` for the tasks of its kind, and all that a result must say about them.
+
+    `hash`: sha256 of the items themselves. `counts`: items kept and dropped, by reason. `skipped`: bad rows left out.
+    """
+
+    items: Any = field(repr=False)
+    source: str
+    hash: str
+    licence: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    skipped: list[BadRow] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def record(self) -> dict:
+        """What `spec.json` keeps."""
+        return {"source": self.source, "hash": self.hash, "licence": self.licence, "counts": dict(self.counts)}
+
+
+def read_source(name: str, path: str | Path, skip_bad: bool = False) -> Source:
+    """Read real data of the kind `name` (`READERS`, each `(path or id, skip_bad) -> Source`).
+
+    Raises UnknownName for a kind that there is not, BadInput for what cannot be read.
+    """
+    if name not in READERS:
+        raise UnknownName("kind of data (--data NAME=PATH)", name, READERS)
+    return reader(name)(path, skip_bad)
+
+
+def reader(name: str) -> Callable[[str | Path, bool], Source]:
+    module, function = READERS[name].split(":")
+    return getattr(import_module(f"semhub.data.{module}"), function)

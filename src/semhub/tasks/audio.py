@@ -1,0 +1,216 @@
+"""The tasks on sounds (catalogue rows 19 to 21): declarations only. Knows no model and computes nothing.
+
+Sounds are synthesised from the world, or real ones: VGGSound (`--data vggsound=FOLDER`) or spoken digits (`--data spoken-digits=FOLDER`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from semhub.data.world import sounds as world
+from semhub.errors import BadInput
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
+from semhub.tasks import LANGUAGES, Given, task
+from semhub.types import MARKS, Concept, Form, Media, Prompt
+
+TYPES = ("audio", *LANGUAGES)
+TAKES, RELEASE_CLIPS, CASES = 6, 1_000, 56
+MARK = MARKS["audio"]
+PROMPT = f"USER: {MARK}\nASSISTANT:"
+ASKED = f"USER: {MARK}\nIs this animal a mammal?\nASSISTANT:"
+NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
+READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
+# what a label of VGGSound must name for a question about it; the release has 56 such labels of 44 animals
+MAMMALS = tuple("dog cat horse cow sheep pig goat lion elephant monkey mouse donkey whale chimpanzee cheetah bear fox coyote otter".split())
+OTHERS = tuple(
+    "bird crow rooster chicken duck goose owl frog snake cricket mosquito bee pigeon turkey eagle penguin woodpecker parrot".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One sound and what it is called, by type of word; whether it is a mammal's, where it is an animal's."""
+
+    id: str
+    media: Media
+    labels: dict[str, str]
+    source: str
+    mammal: bool | None = None
+
+
+def sounds(given: Given) -> list[Heard]:
+    """The user's clips, or synthesised takes of the world's held-out sounds."""
+    for name in ("vggsound", "spoken-digits"):
+        if name in given.data:
+            clips = given.data[name].items[: given.many(RELEASE_CLIPS)]
+            return [Heard(clip.id, clip.media, {"en": clip.label}, clip.source, animal(clip.label)) for clip in clips]
+    made = world.sounds(TAKES, split="test", seed=given.seed)
+    n = min(len(made), given.many(len(made)))
+    chosen = [made[i * len(made) // n] for i in range(n)]
+    return [
+        Heard(
+            each.id,
+            Media("audio", world.synthesise(each), world.RATE),
+            {t: world.label(t, each.noun) for t in LANGUAGES},
+            each.noun.key,
+            each.is_mammal if each.is_animal else None,
+        )
+        for each in chosen
+    ]
+
+
+def animal(label: str) -> bool | None:
+    """Whether a label names a mammal, another animal, or (None) neither for certain."""
+    words = set(label.lower().replace(",", " ").split())
+    return True if words & set(MAMMALS) else False if words & set(OTHERS) else None
+
+
+def languages(given: Given, found: Sequence[Heard]) -> tuple[str, ...]:
+    return given.among(tuple(t for t in LANGUAGES if all(t in each.labels for each in found)))
+
+
+def split(given: Given) -> str | None:
+    return None if {"vggsound", "spoken-digits"} & set(given.data) else "test"
+
+
+# 19. similarity ------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "audio/similarity",
+    question="Do a sound and its label lie closer together than a sound and other labels?",
+    paper="section 4.8; PROTOCOL row 19",
+    types=TYPES,
+    needs=("audio",),
+    data="sounds with labels: the world's, VGGSound (--data vggsound=FOLDER) or spoken digits (--data spoken-digits=FOLDER)",
+    positions='last token of "USER: <audio>\\nASSISTANT:" and of the label; in sound also the mean over content',
+    baseline="the other labels; in sound also another take of the same sound, and permuted labels",
+    measure="adjusted_cosine (the right label minus the mean over other labels); in sound also p_at_1, p_value; mrr, mutual_knn, cka",
+    against="a value that is as high at layer 0, or in an untrained model",
+)
+def similarity(protocol: str, given: Given) -> Compare:
+    """`paper` reproduces the release: last position against the label's last token, minus the mean over all *other labels*.
+
+    One clip for each label, so that the mean over other items is the mean over other labels. (SALMONN's prompt puts the sound between
+    <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
+    """
+    found = one_for_each(sounds(given))
+    types = ("audio", *(("en",) if protocol == "paper" else languages(given, found)))
+    if len(found) < 2:
+        raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
+    concepts = [concept_of(each, types) for each in found]
+    place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
+    if protocol == "paper":
+        return Compare(types, {split(given): concepts}, (place,), first_layer=1, normed_end=True, intervals=False)
+    places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
+    beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
+    return Compare(types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside)
+
+
+def one_for_each(found: Sequence[Heard]) -> list[Heard]:
+    """The first clip of each label."""
+    return list({each.labels["en"]: each for each in reversed(found)}.values())[::-1]
+
+
+def concept_of(heard: Heard, types: Sequence[str]) -> Concept:
+    forms = {t: Form(t, heard.labels[t]) for t in types if t != "audio"}
+    return Concept(heard.id, {"audio": Form("audio", PROMPT, None, heard.media), **forms}, facets={"source": heard.source})
+
+
+# 20. lens ------------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "audio/lens",
+    question="Do the positions of a sound speak the words of its label?",
+    paper="section 4.8; PROTOCOL row 20",
+    types=TYPES,
+    needs=("audio",),
+    data="sounds with labels: the world's, VGGSound (--data vggsound=FOLDER) or spoken digits (--data spoken-digits=FOLDER)",
+    positions="every position of the sound",
+    baseline="a random label that shares no word; in sound also random states of the same length",
+    measure="prob (geometric mean over positions and words); in sound also prob_rise over layer 0 and prob_excess over the other label",
+    against="the right label no likelier than another one, or as far ahead at layer 0",
+)
+def lens(protocol: str, given: Given) -> DecodeMedia:
+    """`paper` reproduces the release: exp of the mean log p(first sub-token) over audio positions and label words, raw residual."""
+    found = sounds(given)
+    types = ("en",) if protocol == "paper" else languages(given, found)
+    sights = [sight_of(each, found, types, given.seed) for each in found]
+    if protocol == "paper":
+        return DecodeMedia(types, {split(given): sights}, "geometric", Lens({None: "none"}, **NORMED_END))
+    return DecodeMedia(types, {split(given): sights}, "geometric", Lens(**READ), rise=True)
+
+
+def sight_of(heard: Heard, found: Sequence[Heard], types: Sequence[str], seed: int) -> Sight:
+    others = sorted({each.source: each for each in found if not shared(each, heard)}.items())
+    other = Random(f"label:{heard.id}:{seed}").choice(others)[1] if others else None
+    looks = lambda each: {t: tuple(map(Look, words_of(t, each.labels[t]))) for t in types}  # noqa: E731
+    shown = Form("audio", PROMPT, None, heard.media)
+    return Sight(heard.id, "audio", shown, looks(heard), {} if other is None else {"wrong-word": looks(other)}, {"source": heard.source})
+
+
+def shared(one: Heard, other: Heard) -> bool:
+    return bool(set(words_of("en", one.labels["en"])) & set(words_of("en", other.labels["en"])))
+
+
+def words_of(type: str, label: str) -> tuple[str, ...]:
+    """The words of a label; in Chinese the label is one."""
+    return (label,) if type == "zh" else tuple(word for word in label.replace(",", " ").split() if word)
+
+
+# 21. intervention ----------------------------------------------------------------------------------------------------
+
+
+@task(
+    "audio/intervention",
+    question="Does the word of another animal, added where a sound stands, change what the model says about the animal?",
+    paper="section 4.8; PROTOCOL row 21",
+    types=TYPES,
+    needs=("audio",),
+    data="sounds of animals: the world's, or VGGSound (--data vggsound=FOLDER); each beside an animal of the other kind",
+    positions="every position of the sound",
+    baseline="no push; in sound also a random direction, the word of another animal of the same kind, and layer 0",
+    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), mammals and others apart; in sound also its change and excess',
+    against="mammals and others moved alike, or no further than the controls move them",
+)
+def intervention(protocol: str, given: Given) -> Repaint:
+    """`paper` reproduces the release: U[new] - U[old] times 10 to 100 at the audio positions after block 14, p(Yes) over p(Yes or No).
+
+    The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth.
+    """
+    prompts = animals(given)
+    words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
+    where = lambda prompt: "audio"  # noqa: E731
+    asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10))}
+    if protocol == "paper":
+        return Repaint(prompts, words, where, "en", writes=(Fraction(14, 40),), intervals=False, **asked)
+    same = lambda prompt: (prompt.facets["same"], prompt.facets["old"])  # noqa: E731
+    writes, controls = tuple(Fraction(k, 8) for k in (2, 3, 5)), ("random-direction", "wrong-word", "layer-0")
+    return Repaint(prompts, words, where, "en", writes=writes, controls=controls, wrong=same, **asked | {"strengths": (10.0, 40.0, 100.0)})
+
+
+def animals(given: Given) -> list[Prompt]:
+    """One prompt for each animal that is heard, with an animal of the other kind and another of its own.
+
+    Raises BadInput where mammals or others are missing.
+    """
+    found = [each for each in one_for_each(sounds(given)) if each.mammal is not None]
+    kinds = {kind: [word(each) for each in found if each.mammal is kind] for kind in (True, False)}
+    if min(map(len, kinds.values())) < 2:
+        counts = f"{len(kinds[True])} mammals and {len(kinds[False])} others"
+        raise BadInput(f"audio/intervention needs two mammals and two other animals among the labels; found {counts}.")
+    prompts = []
+    for each in found[: given.many(CASES)]:
+        rng = Random(f"animal:{each.id}:{given.seed}")
+        same = rng.choice([other for other in kinds[each.mammal] if other != word(each)])
+        facets = {"old": word(each), "new": rng.choice(kinds[not each.mammal]), "same": same}
+        prompts.append(Prompt(each.id, "audio", ASKED, {**facets, "kind": "mammal" if each.mammal else "other"}, each.media))
+    return prompts
+
+
+def word(heard: Heard) -> str:
+    """The animal in its label."""
+    known = [each for each in words_of("en", heard.labels["en"].lower()) if each in (*MAMMALS, *OTHERS)]
+    return known[0] if known else heard.labels["en"]

@@ -1,0 +1,175 @@
+"""The tasks on programs (catalogue rows 9 to 11): declarations only. Knows no model and computes nothing.
+
+Programs are the world's, or real ones (`--data code=mbpp.jsonl`): they are parsed, never run.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from semhub.data import programs
+from semhub.methods.declare import DecodeMarks, Inject, Lens, Push, Sampled, Steer
+from semhub.tasks import Given, task
+from semhub.types import Mark, Prompt
+
+TYPES = ("code", "en")
+CONJUNCTIONS = ("and", "or", "not")
+OTHERS = ("or", "not", "but", "if", "so")  # words of the same kind and frequency as "and"
+PROGRAMS, MARKS, STEERED = 400, 2000, 80
+WORDS, NEUTRAL = ("start", "end"), ("first", "last")
+NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
+READ = {"wrong": True, "floor": True, "anchor": True, "accuracy": True, "cluster": "source"}
+NORMS = {None: "final", "no-norm": "none"}
+DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5, 6))
+
+
+def found_in(given: Given) -> Sequence[programs.Program]:
+    """The user's programs, or the world's: all of them, for a limit is one of the places in them."""
+    return given.data["code"].items if "code" in given.data else given.world.programs(PROGRAMS, split="test", seed=given.seed)
+
+
+def some(given: Given, marks: Sequence, usual: int | None = None) -> list:
+    """With a limit, evenly chosen from all; `usual`: at most so many without one."""
+    n = min(len(marks), given.many(len(marks) if usual is None else usual))
+    return [marks[i * len(marks) // n] for i in range(n)]
+
+
+# 9. conjunction lens -------------------------------------------------------------------------------------------------
+
+
+@task(
+    "code/conjunction-lens",
+    question='Do the middle layers expect "and" at the comma between the elements of a list?',
+    paper="its part on code, Eq. 2; PROTOCOL row 9",
+    types=TYPES,
+    needs=("code",),
+    data="programs with their tests: the world's, or MBPP (--data code=mbpp.jsonl)",
+    positions="each comma between elements of a list literal that is a token of its own; in sound also those between arguments",
+    baseline='"or" and "not"; in sound also further words of their kind, random states, and commas that do not mean "and"',
+    measure="logprob, prob; in sound also anchor (and minus the true next token), lift (and over or, not, but), accuracy, eligible",
+    against='"and" no likelier than "or" and "not", or as likely at the commas of a call',
+)
+def conjunction_lens(protocol: str, given: Given) -> DecodeMarks:
+    """`paper` reproduces the release: raw residual, log p of "and", "or", "not" (each after a space) and of the true next token.
+
+    The release's script imports a module that is not there; the stated procedure is what is done here.
+    """
+    sources = found_in(given)
+    marks, without = programs.conjunction_marks(sources, CONJUNCTIONS)
+    if protocol == "paper":
+        lens = Lens({None: "none"}, **NORMED_END)
+        return DecodeMarks(("code", *CONJUNCTIONS), {None: some(given, marks)}, lens, left_out={None: without})
+    calls, without_calls = programs.conjunction_marks(sources, CONJUNCTIONS, calls=True)
+    sets = {"list": [against_others(m) for m in some(given, marks, MARKS)]}
+    sets |= {"call": [against_others(m) for m in some(given, calls, MARKS)]} if calls else {}
+    return DecodeMarks(TYPES, sets, Lens(NORMS, **READ), left_out={"list": without, "call": without_calls})
+
+
+def against_others(mark: Mark) -> Mark:
+    """The comma with "and" as English for what it means, and the other words as wrong ones."""
+    words, wrong = {"en": (" and",)}, {"en": tuple(f" {word}" for word in OTHERS)}
+    facets = {"source": mark.id.rpartition(":")[0]}
+    return Mark(mark.id, mark.type, mark.text, mark.at, words, wrong, alone=True, facets=facets)
+
+
+# 10. role lens -------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "code/role-lens",
+    question="Do the middle layers speak the name of a parameter where its argument is about to be written?",
+    paper="its part on code, Eq. 2; PROTOCOL row 10",
+    types=TYPES,
+    needs=("code",),
+    data="programs without tests: the world's, or MBPP (--data code=mbpp.jsonl); names from the program's own functions and Python's",
+    positions='the "(" or "," before each positional argument of a call by name',
+    baseline="the argument's own first token; in sound also the names of the call's other parameters, and random states",
+    measure="logprob, prob, by place of the argument; in sound also anchor (name minus argument), lift, accuracy, eligible",
+    against="the parameter's name no likelier than the names of the call's other parameters",
+)
+def role_lens(protocol: str, given: Given) -> DecodeMarks:
+    """`paper` reproduces the release: raw residual, the parameter's name against the argument, a map of layers by arguments.
+
+    The release puts a space before the argument's token where the program has none; here both words stand as the argument
+    does, and the first token of each is looked up. Arguments called as their parameter are left out, and counted.
+    """
+    marks, without = programs.role_marks(found_in(given))
+    if protocol == "paper":
+        lens = Lens({None: "none"}, **NORMED_END)
+        return DecodeMarks(TYPES, {None: some(given, marks)}, lens, "argument", left_out={None: without})
+    return DecodeMarks(TYPES, {None: some(given, marks, MARKS)}, Lens(NORMS, **READ), "argument", left_out={None: without})
+
+
+# 11. intervention ----------------------------------------------------------------------------------------------------
+
+
+@task(
+    "code/intervention",
+    question='Does the English word "start" make a model write the first argument of range, which it had left out?',
+    paper="its part on interventions, code; PROTOCOL row 11",
+    types=TYPES,
+    needs=("code",),
+    data="beginnings of programs up to a range( with one argument: the world's, or MBPP (--data code=mbpp.jsonl)",
+    positions="last token of the prompt",
+    baseline="no push; in sound also a random direction, the words first and last, the word as text, and layer 0",
+    measure='correct (the arguments become "0" and the unpushed one), unchanged, other, eligible (one argument without a push)',
+    against="no more correct arguments than the controls give",
+)
+def intervention(protocol: str, given: Given) -> Steer | Inject:
+    """`paper` reproduces the release: U[start] - U[end] times 10 to 80, added at the last position after block 18 of 32.
+
+    Prompts whose unpushed continuation has not exactly one argument are left out of each measure but `eligible`. Strength 0
+    is run beside the release's, which has none.
+    """
+    prompts, _ = programs.range_prompts(found_in(given))
+    pushes = {"en": Push(lambda p: WORDS[:1], lambda p: WORDS[1:], "unembedding", as_text=hinted)}
+    judges = range_outcomes()
+    if protocol == "paper":
+        sampled, strengths = Sampled(32, greedy=True), tuple(map(float, range(0, 90, 10)))
+        return Inject(
+            some(given, prompts), pushes, judges, (Fraction(18, 32),), strengths, sampled, "en", relative=tuple(judges)
+        )
+    neutral = {"neutral-word": {"en": Push(lambda p: NEUTRAL[:1], lambda p: NEUTRAL[1:], "unembedding")}}
+    return Steer(
+        some(given, prompts, STEERED),
+        pushes,
+        judges,
+        "correct",
+        DEPTHS,
+        (0.25, 0.5, 1.0, 2.0),
+        neutral=neutral,
+        controls=("random-direction", "as-text", "layer-0"),
+        sampled=Sampled(16, greedy=True),
+        at="last",
+        when="prompt",
+        both_signs=False,
+        relative=tuple(judges),
+    )
+
+
+def hinted(prompt: Prompt, sign: int) -> str:
+    """The prompt with the word as a comment before it."""
+    return f"# {WORDS[0 if sign > 0 else 1]}\n{prompt.text}"
+
+
+def range_outcomes() -> dict:
+    """`correct`, `unchanged`, `other` of the outputs whose unpushed twin has one argument, and `eligible`, whether it has."""
+    told = outcomes_of_arguments()
+    every = lambda holds: lambda prompts, outputs, bare: [judged(holds, o, b) for o, b in zip(outputs, bare, strict=True)]  # noqa: E731
+    eligible = lambda prompts, outputs, bare: [float(sole(b) is not None) for b in bare]  # noqa: E731
+    return {name: every(holds) for name, holds in told.items()} | {"eligible": eligible}
+
+
+def outcomes_of_arguments() -> dict:
+    correct = lambda found, before: found == ["0", *before]  # noqa: E731
+    unchanged = lambda found, before: found == before  # noqa: E731
+    return {"correct": correct, "unchanged": unchanged, "other": lambda f, b: not correct(f, b) and not unchanged(f, b)}
+
+
+def sole(text: str) -> list[str] | None:
+    found = programs.written_arguments(text)
+    return found if found is not None and len(found) == 1 else None
+
+
+def judged(holds, output: str, bare: str) -> float | None:
+    before = sole(bare)
+    return None if before is None else float(holds(programs.written_arguments(output), before))

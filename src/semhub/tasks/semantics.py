@@ -1,0 +1,101 @@
+"""The tasks on logical forms (catalogue rows 12 and 13): declarations only. Knows no model and computes nothing.
+
+Sentences and forms are the world's, or COGS (`--data formula=cogs/train.tsv`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from semhub.data import cogs
+from semhub.data.logic import ROLES
+from semhub.methods.declare import Compare, DecodeMarks, Lens, Place
+from semhub.tasks import Given, task
+from semhub.types import Concept, Mark
+
+TYPES = ("en", "formula")
+RELEASE_ROWS, SENTENCES, MARKS = 10_000, 400, 2000
+CONTRASTS = ("swapped", "swapped-shuffled")
+NORMS = {None: "final", "no-norm": "none"}
+
+
+# 12. similarity ------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "semantics/similarity",
+    question="Do a sentence and its logical form lie closer together than sentences and forms of other meanings?",
+    paper="its part on formal semantics, Eq. 1; PROTOCOL row 12",
+    types=TYPES,
+    needs=TYPES,
+    data="sentences and logical forms: the world's, or COGS (--data formula=cogs/train.tsv)",
+    positions="last; in sound also mean over content",
+    baseline="(a) other forms; (b) the form, its two names swapped; (c) that, its conjuncts shuffled; in sound also the true form shuffled",
+    measure="adjusted_cosine; in sound also p_at_1 both ways, p_value, mrr, csls_at_1, mutual_knn, cka",
+    against="closeness that is gone against swapped names, or against a shuffled form of the same meaning as much as against them",
+)
+def similarity(protocol: str, given: Given) -> Compare:
+    """`paper` reproduces the release: (a) S_l over the first 10,000 sentences, (b) and (c) over those with exactly two proper names.
+
+    COGS train has 2,233 of the latter among all its 24,155 rows (909 among the first 10,000): all of them are compared.
+    Its 143 rows that are single words are left out. The world has no names; there the two beings change their roles.
+    """
+    rows, named = sentences(given, protocol)
+    if protocol == "paper":
+        sets = {"rows": [replace(c, contrasts={}) for c in rows], "two-names": named}
+        sets = {name: found for name, found in sets.items() if len(found) > 1}
+        return Compare(TYPES, sets, controls=CONTRASTS, first_layer=1, normed_end=True, intervals=False)
+    places, measures = (Place("last"), Place("mean", at="mean")), ("adjusted_cosine", "p_at_1", "p_value")
+    beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
+    sets = {"test": named if len(named) > 1 else rows}
+    return Compare(
+        TYPES, sets, places, ("raw", "centred"), measures, beside, (*CONTRASTS, "shuffled"), cluster="source", strata=("template",)
+    )
+
+
+def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]]:
+    """(those for S_l, those whose names can be swapped): of COGS, or of the world, where all can."""
+    if "formula" not in given.data:
+        found = given.world.logical_sentences(given.many(SENTENCES), split="test", seed=given.seed)
+        return found, found
+    items = given.data["formula"].items
+    named = [each for each in items if len(each.form.names()) == 2]
+    rows = [each for each in items if int(each.id) <= RELEASE_ROWS]
+    most = given.many(len(named) if protocol == "paper" else SENTENCES)
+    return cogs.concepts(rows[: given.many(RELEASE_ROWS)], given.seed), cogs.concepts(named[:most], given.seed)
+
+
+# 13. role lens -------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "semantics/role-lens",
+    question="Do the middle layers speak the role that a name is about to play in what the sentence means?",
+    paper="its part on formal semantics, Eq. 2; PROTOCOL row 13",
+    types=("en", "formula"),
+    needs=("en", "formula"),
+    data="sentences of COGS with names drawn anew (--data formula=cogs/train.tsv), or the world's with their nouns",
+    positions="the token before each one-token name but a sentence's first",
+    baseline="each role's mean over all names, whatever they play; in sound also random states",
+    measure="prob, logprob, prob_excess, by true role and role looked up; in sound also anchor, lift, accuracy (among roles), eligible",
+    against="prob_excess of the true role not above 0, or the roles no better told apart than by chance",
+)
+def role_lens(protocol: str, given: Given) -> DecodeMarks:
+    """`paper` reproduces the release: raw residual, p of "agent", "theme" and "recipient" before each name, minus the role's mean.
+
+    Groups are `<true role>:<role looked up>`. A name that opens its sentence, plays several roles or another one is left
+    out, and counted.
+    """
+    marks, without = places(given)
+    if protocol == "paper":
+        lens = Lens({None: "none"}, first_layer=1, normed_end=True, intervals=False)
+        return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+    lens = Lens(NORMS, wrong=True, floor=True, anchor=True, accuracy=True)
+    return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+
+
+def places(given: Given) -> tuple[Sequence[Mark], dict[str, str]]:
+    if "formula" not in given.data:
+        return given.world.role_marks(given.many(MARKS), split="test", seed=given.seed), {}
+    marks, without = cogs.role_marks(given.data["formula"].items, given.seed)
+    n = min(len(marks), given.many(len(marks)))
+    return [marks[i * len(marks) // n] for i in range(n)], without

@@ -1,0 +1,320 @@
+"""The tasks on images (catalogue rows 14 to 18): declarations only. Knows no model and computes nothing.
+
+Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos with captions and, where they are there, panoptic maps.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+
+from semhub.data.photos import Photo
+from semhub.data.world import pictures
+from semhub.errors import BadInput
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
+from semhub.tasks import LANGUAGES, Given, task
+from semhub.types import MARKS, Concept, Form, Media, Prompt
+
+TYPES = ("image", *LANGUAGES)
+IMAGES, RELEASE_IMAGES, CASES, SIDE = 200, 1_000, 48, 256
+MARK, ASKED = MARKS["image"], "What is in the image?\n" + MARKS["image"]
+PLAIN = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
+PAINTS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
+READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
+NEVER_DROPPED = "-"  # names of categories with a dash are skipped, as the release does
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One image with its captions, the nouns in them and the labels of its parts, by type of word."""
+
+    id: str
+    media: Media
+    captions: dict[str, str]
+    nouns: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[tuple[str, np.ndarray], ...]]
+    source: str
+
+
+def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
+    """The user's photos (with `labelled`, those that have a map), or drawn pictures of the world's held-out meanings."""
+    if "coco" in given.data:
+        photos = [photo for photo in given.data["coco"].items if photo.segments or not labelled]
+        if not photos:
+            raise BadInput(
+                "None of the images of --data coco has a panoptic map; put panoptic_val2017.json and its folder of PNGs beside it."
+            )
+        return [from_photo(photo) for photo in photos[: given.many(RELEASE_IMAGES)]]
+    return [drawn(given, each) for each in pictures.pictures(given.many(usual), split="test", seed=given.seed)]
+
+
+def from_photo(photo: Photo) -> Seen:
+    labels = tuple((name, mask) for name, mask in photo.segments if NEVER_DROPPED not in name)
+    return Seen(photo.id, photo.media, {"en": photo.caption}, {"en": photo.nouns}, {"en": labels}, photo.id)
+
+
+def drawn(given: Given, picture) -> Seen:
+    """A picture of the world: what its things are called in every language, and which pixels they are."""
+    drawing = pictures.draw(picture, given.seed)
+    types = [t for t in LANGUAGES if given.types is None or t in given.types]
+    named = {t: tuple(getattr(thing.noun, t) for thing in picture.things) for t in types}
+    labels = {t: tuple((word, drawing.segments == part) for part, word in enumerate(words, 1)) for t, words in named.items()}
+    captions = {t: pictures.caption(t, picture) for t in types}
+    return Seen(picture.id, Media("image", drawing.pixels), captions, named, labels, picture.source)
+
+
+def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
+    return given.among(tuple(t for t in LANGUAGES if all(t in each.captions for each in found)))
+
+
+# 14. similarity ------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "vision/similarity",
+    question="Do an image and its caption lie closer together than an image and the captions of other images?",
+    paper="section 4.7; PROTOCOL row 14",
+    types=TYPES,
+    needs=("image",),
+    data="images with captions: the world's pictures, or COCO val2017 (--data coco=FOLDER)",
+    positions='last token of "<image>" and of "What is in the image?\\n<image>", and of the caption; in sound also the mean over content',
+    baseline="captions of other images; in sound also of the same things, mirrored, and permuted captions",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value; mrr, csls_at_1, mutual_knn, cka",
+    against="S_l that is as high at layer 0, or against captions of other images with the same things no different from 0",
+)
+def similarity(protocol: str, given: Given) -> Compare:
+    """`paper` reproduces the release: last position of each prompt against the caption's last token, raw, S_l without interval.
+
+    A processor that appends a token (Chameleon's separator) has it at the last position, as in the release.
+    """
+    found = images(given)
+    types = ("image", *(("en",) if protocol == "paper" else languages(given, found)))
+    concepts = [concept_of(each, types) for each in found]
+    places = tuple(Place(name, show=prompted(text)) for name, text in (("image", MARK), ("question", ASKED)))
+    if protocol == "paper":
+        return Compare(types, {split(given): concepts}, places, first_layer=1, normed_end=True, intervals=False)
+    places += (Place("mean", "mean", prompted(MARK)),)
+    beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
+    matched = {"same-things": lambda concept: concept.facets["source"]}
+    measures = ("adjusted_cosine", "p_at_1", "p_value")
+    return Compare(types, {split(given): concepts}, places, ("raw", "centred"), measures, beside, matched=matched, cluster="source")
+
+
+def concept_of(seen: Seen, types: Sequence[str]) -> Concept:
+    forms = {t: Form(t, seen.captions[t]) for t in types if t != "image"}
+    return Concept(seen.id, {"image": Form("image", MARK, None, seen.media), **forms}, facets={"source": seen.source})
+
+
+def prompted(prompt: str):
+    return lambda type, text: prompt if type == "image" else text
+
+
+def split(given: Given) -> str | None:
+    return None if "coco" in given.data else "test"
+
+
+# 15. colours ---------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "vision/color-lens",
+    question="Do the positions of a plain coloured image speak the name of its colour?",
+    paper="section 4.7; PROTOCOL row 15",
+    types=TYPES,
+    needs=("image",),
+    data="four plain images of 256 x 256 pixels",
+    positions="every position of the image",
+    baseline='"white"; in sound also the names of the other colours, and random states of the same length',
+    measure="share (of positions whose likeliest word is the colour's); in sound also share_rise over layer 0 and share_excess",
+    against='the colour spoken no oftener than "white" and the other colours',
+)
+def color_lens(protocol: str, given: Given) -> DecodeMedia:
+    """`paper` reproduces the release: raw residual, share of image positions whose top-1 is the colour word, against "white"."""
+    sights = [plain_sight(color, rgb, protocol) for color, rgb in PLAIN.items()]
+    types = ("en",) if protocol == "paper" else given.among(LANGUAGES)
+    if protocol == "paper":
+        return DecodeMedia(types, {None: sights}, "share", Lens({None: "none"}, **NORMED_END), added=False)
+    return DecodeMedia(types, {None: sights}, "share", Lens(READ["norms"], floor=True), rise=True)
+
+
+def plain_sight(color: str, rgb: tuple[int, int, int], protocol: str) -> Sight:
+    pixels = np.full((SIDE, SIDE, 3), rgb, dtype=np.uint8)
+    said = lambda *colors: {t: tuple(Look(pictures.color_word(t, c)) for c in colors) for t in LANGUAGES}  # noqa: E731
+    wrong = {"white": said("white")}
+    if protocol == "sound":
+        wrong["wrong-word"] = said(*(other for other in PLAIN if other != color))
+    return Sight(f"plain:{color}", "image", Form("image", MARK, None, Media("image", pixels)), said(color), wrong, {"source": color})
+
+
+# 16. captions --------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "vision/caption-lens",
+    question="Do the positions of an image speak the nouns of its caption?",
+    paper="section 4.7; PROTOCOL row 16",
+    types=TYPES,
+    needs=("image",),
+    data="images and the nouns of their captions: the world's pictures, or COCO val2017 (--data coco=FOLDER)",
+    positions="every position of the image",
+    baseline="the nouns of an unrelated caption, rescaled to the same number; in sound drawn at random, with random states beside",
+    measure="prob (mean over positions, summed over nouns); in sound also prob_rise over layer 0 and prob_excess over the unrelated nouns",
+    against="the caption's nouns no likelier than those of other captions, or as far ahead at layer 0",
+)
+def caption_lens(protocol: str, given: Given) -> DecodeMedia:
+    """`paper` reproduces the release: p(first sub-token), mean over image positions, summed over nouns; all added tokens masked.
+
+    Its unrelated caption is the first one that shares no noun, so a few captions serve for all; in `sound` one is drawn for each.
+    Masking holds where images are written in tokens of their own (Chameleon); nouns are found as `data.photos` says.
+    """
+    found = [each for each in images(given) if any(each.nouns.values())]
+    types = ("en",) if protocol == "paper" else languages(given, found)
+    sights = [caption_sight(found, place, types, protocol, given.seed) for place in range(len(found))]
+    kept = [sight for sight in sights if sight.wrong]
+    left_out = {"no caption that shares no noun": len(sights) - len(kept)}
+    if protocol == "paper":
+        return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
+    return DecodeMedia(types, {split(given): kept}, "sum", Lens(**READ), rise=True, left_out=left_out)
+
+
+def caption_sight(found: Sequence[Seen], place: int, types: Sequence[str], protocol: str, seed: int) -> Sight:
+    seen = found[place]
+    order = list(range(len(found)))
+    if protocol == "sound":
+        Random(f"unrelated:{seen.id}:{seed}").shuffle(order)
+    other = next((found[i] for i in order if i != place and not set(found[i].nouns["en"]) & set(seen.nouns["en"])), None)
+    looks = lambda each: {t: tuple(map(Look, each.nouns[t])) for t in types}  # noqa: E731
+    wrong = {} if other is None else {"wrong-word": looks(other)}
+    return Sight(seen.id, "image", Form("image", MARK, None, seen.media), looks(seen), wrong, {"source": seen.source})
+
+
+# 17. segments --------------------------------------------------------------------------------------------------------
+
+
+@task(
+    "vision/segment-lens",
+    question="Do the patches of an image speak the name of what they show?",
+    paper="section 4.7; PROTOCOL row 17",
+    types=TYPES,
+    needs=("image",),
+    data="images with a map of their parts: the world's pictures, or COCO's panoptic maps (--data coco=FOLDER)",
+    positions="the patches that a part covers by more than half",
+    baseline="a random other category at the same patches; in sound also the image's other label, and random states",
+    measure="prob (geometric mean over a label's patches, mean over labels); in sound also prob_rise and prob_excess",
+    against="the right label no likelier at its patches than another category, or than the label of another part of the same image",
+)
+def segment_lens(protocol: str, given: Given) -> DecodeMedia:
+    """`paper` reproduces the release's procedure: exp of the mean log p(label) over its patches, mean over labels.
+
+    The release's masks are mirrored across the diagonal; here a mask goes the way of the pixels, through the model's own
+    resizing and cropping. Names with a dash are skipped, as there. Models without one grid of patches are refused.
+    """
+    found = [each for each in images(given, labelled=True) if any(each.labels.values())]
+    types = ("en",) if protocol == "paper" else languages(given, found)
+    known = {t: sorted({word for each in found for word, _ in each.labels[t]}) for t in types}
+    sights = [segment_sight(each, types, known, protocol, given.seed) for each in found]
+    if protocol == "paper":
+        return DecodeMedia(types, {split(given): sights}, "patches", Lens({None: "none"}, **NORMED_END), added=False)
+    return DecodeMedia(types, {split(given): sights}, "patches", Lens(**READ), rise=True)
+
+
+def segment_sight(seen: Seen, types: Sequence[str], known: dict[str, list[str]], protocol: str, seed: int) -> Sight:
+    right = {t: tuple(Look(word, mask) for word, mask in seen.labels[t]) for t in types}
+    wrong = {
+        "wrong-word": {
+            t: tuple(Look(another(known[t], seen, t, i, seed), mask) for i, (_, mask) in enumerate(seen.labels[t])) for t in types
+        }
+    }
+    if protocol == "sound":
+        turned = {t: [word for word, _ in seen.labels[t][1:] + seen.labels[t][:1]] for t in types}
+        wrong["other-part"] = {
+            t: tuple(Look(word, mask) for word, (own, mask) in zip(turned[t], seen.labels[t], strict=True) if word != own) for t in types
+        }
+    return Sight(seen.id, "image", Form("image", MARK, None, seen.media), right, wrong, {"source": seen.source})
+
+
+def another(known: Sequence[str], seen: Seen, type: str, place: int, seed: int) -> str:
+    """A category that the image does not show, drawn for this image and label."""
+    own = {word for word, _ in seen.labels[type]}
+    others = [word for word in known if word not in own]
+    if not others:
+        raise BadInput("vision/segment-lens needs images of more than one category, to draw another one from.")
+    return Random(f"category:{seen.id}:{place}:{seed}").choice(others)
+
+
+# 18. intervention ----------------------------------------------------------------------------------------------------
+
+
+@task(
+    "vision/intervention",
+    question="Does a colour's word, put where one half of an image stands, make the model see that colour there?",
+    paper="section 4.7; PROTOCOL row 18",
+    types=TYPES,
+    needs=("image",),
+    data="two-coloured images: 4 x 3 pairs of colours, either half repainted, in each of the two other colours: 48 cases",
+    positions="the positions of one half of the image",
+    baseline="no push; in sound also a random direction, another colour's words, and layer 0",
+    measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
+    against="no more new colours named than the controls give",
+)
+def intervention(protocol: str, given: Given) -> Repaint:
+    """`paper` reproduces the release: U[new] - U[old] in place of the states, at layers i+1 to L for each i; is the new colour named?
+
+    It never checks the other half's colour and has no unpushed accuracy; in `sound` an answer is correct if it names the new
+    colour and the other half's and not the old one, and what is answered without a push is reported at strength 0.
+    """
+    prompts = cases()
+    step = len(prompts) / min(len(prompts), given.many(CASES))
+    prompts = [prompts[int(i * step)] for i in range(min(len(prompts), given.many(CASES)))]
+    words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
+    wrong = lambda prompt: (prompt.facets["wrong"], prompt.facets["old"])  # noqa: E731
+    where = lambda prompt: f"image[{prompt.facets['half']}]"  # noqa: E731
+    if protocol == "paper":
+        judges = {"correct": judge(lambda p, said: p.facets["new"] in said), "unchanged": judge(lambda p, said: p.facets["old"] in said)}
+        return Repaint(prompts, words, where, "en", True, True, judges=judges, sampled=Sampled(32, greedy=True), intervals=False)
+    judges = {"correct": judge(repainted), "unchanged": judge(unmoved)}
+    depths = tuple(Fraction(k, 8) for k in (2, 4, 6))
+    controls = ("random-direction", "wrong-word", "layer-0")
+    return Repaint(
+        prompts, words, where, "en", True, True, depths, judges=judges, sampled=Sampled(16, greedy=True), controls=controls, wrong=wrong
+    )
+
+
+def cases() -> list[Prompt]:
+    """48 images of two colours: which half is repainted, and in which of the other two colours."""
+    found = []
+    for top in PAINTS:
+        for bottom in (color for color in PAINTS if color != top):
+            for half, old, kept in (("top", top, bottom), ("bottom", bottom, top)):
+                others = [color for color in PAINTS if color not in (old, kept)]
+                for new, wrong in zip(others, reversed(others), strict=True):
+                    facets = {"half": half, "old": old, "kept": kept, "new": new, "wrong": wrong, "source": f"{top}:{bottom}"}
+                    text = f"{MARK}\nWhich colors are in the image? The colors are"
+                    found.append(Prompt(f"{top}:{bottom}:{half}:{new}", "image", text, facets, Media("image", halves(top, bottom))))
+    return found
+
+
+def halves(top: str, bottom: str) -> np.ndarray:
+    pixels = np.empty((SIDE, SIDE, 3), dtype=np.uint8)
+    pixels[: SIDE // 2], pixels[SIDE // 2 :] = PAINTS[top], PAINTS[bottom]
+    return pixels
+
+
+def judge(holds):
+    return lambda prompts, outputs: [float(holds(p, output.lower())) for p, output in zip(prompts, outputs, strict=True)]
+
+
+def named(said: str) -> set[str]:
+    return {color for color in PAINTS if re.search(rf"\b{color}\b", said)}
+
+
+def repainted(prompt: Prompt, said: str) -> bool:
+    return named(said) == {prompt.facets["new"], prompt.facets["kept"]}
+
+
+def unmoved(prompt: Prompt, said: str) -> bool:
+    return named(said) == {prompt.facets["old"], prompt.facets["kept"]}
