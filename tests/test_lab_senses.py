@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import types
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -24,10 +25,10 @@ from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
 from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadRecipe
-from semhub.lab import codebook, read_recipe, senses, train
+from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
 from semhub.lab.organs import built, image_processor, pixels
 from semhub.lab.recipe import Senses
-from semhub.lab.senses_exam import exam, table
+from semhub.lab.senses_exam import exam
 from semhub.lab.shown import Shown, every_english_text, shown, told
 
 TEXT = """
@@ -275,11 +276,43 @@ def test_the_drawings_are_what_the_image_processor_makes_of_them():
 
 
 def test_the_exam_knows_right_from_wrong(grown):
-    rows = exam(grown["llava"], n=4, types=("en",))
-    assert {(row["kind"], row["language"]) for row in rows} == {("color", "en"), ("object", "en")}
-    assert all(row["low"] <= row["right"] <= row["high"] for row in rows)
-    assert [round(row["chance"], 4) for row in rows] == [round(1 / 9, 4), 0.05]
-    assert "| color | en |" in table(rows)
+    scores = {score.subject: score for score in exam(grown["llava"], n=4, types=("en",))}
+    assert set(scores) == {"color", "object", "color, another one shown", "object, another one shown"}
+    assert all(score.type == "en" and score.low <= score.accuracy <= score.high for score in scores.values())
+    assert (scores["color"].chance, scores["object"].chance) == (pytest.approx(1 / 9), pytest.approx(0.05))
+
+
+def test_the_exam_counts_whole_answers_of_greedy_decoding(grown, monkeypatch):
+    """Against a network that knows every answer but the last piece of the German ones."""
+    network, processor = senses_exam.opened(grown["llava"])
+    asked = [(0, each, question) for each in pictures.pictures(4, "test") for question in pictures.questions(each, ("en", "de"))]
+
+    def knows(input_ids, **_):
+        logits = torch.zeros(*input_ids.shape, len(processor.tokenizer))
+        right = input_ids.roll(-1, dims=1)
+        logits.scatter_(2, right[..., None], 1.0)
+        for row, (_, _, question) in enumerate(asked):
+            if question.type == "de":
+                logits[row, -2] = 0
+        return types.SimpleNamespace(logits=logits)
+
+    blind = types.SimpleNamespace(config=network.config, device="cpu")
+    caller = type("Knows", (), {"__call__": lambda self, **inputs: knows(**inputs), "config": blind.config, "device": "cpu"})()
+    assert list(senses_exam._right(caller, processor, asked)) == [question.type == "en" for _, _, question in asked]
+
+
+def test_a_card_tells_what_was_seen_and_what_is_still_known_of_text(grown, monkeypatch):
+    monkeypatch.setattr(senses_exam.exam, "__defaults__", (2, "dev", ("en",), "cpu"))
+    monkeypatch.setattr("semhub.lab.exam.ITEMS", 2)
+    found = examined(grown["llava"])
+    told = (grown["llava"] / "README.md").read_text(encoding="utf-8")
+    assert {(score["type"], score["subject"]) for score in found["scores"]} > {
+        ("en", "color"),
+        ("en", "object"),
+        ("de", "cloze"),
+        ("digits", "sums"),
+    }
+    assert "| en | color |" in told and "no alignment loss" in told
 
 
 @pytest.mark.parametrize(
