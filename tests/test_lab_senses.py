@@ -203,6 +203,15 @@ def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
         torch.testing.assert_close(network.eval()(input_ids=ids).logits[..., : len(words)], trunk(ids).logits, atol=1e-5, rtol=0)
 
 
+def test_a_picture_begins_as_loud_as_words(recipes):
+    network = built(read_recipe(recipes["llava"]), every_english_text())[0]
+    drawn = pixels([pictures.draw(each, 5).pixels for each in pictures.pictures(30, "test")])
+    seen = network.get_image_features(drawn, vision_feature_layer=-1, vision_feature_select_strategy="default").pooler_output
+    seen, words = torch.cat(list(seen)).detach(), network.get_input_embeddings().weight.detach()
+    spread = (seen - seen.mean(dim=0)).norm(dim=-1).mean()
+    assert 0.7 < spread / words.norm(dim=-1).mean() < 1.4
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_english_word_of_the_questions_is_one_token(kind, recipes):
     processor = built(read_recipe(recipes[kind]), every_english_text())[1]
