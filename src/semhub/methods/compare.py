@@ -4,7 +4,7 @@ Blind to which model is read and to what the items are about. Rows: `adjusted_co
 kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); beside them `mrr`, `csls_at_1`, `mutual_knn`, `cka`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -144,7 +144,7 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
-        for left, right in combinations(sides, 2):
+        for left, right in pairs_of(ask, sides):
             asked = wanted if variant == ask.variants[0] else ask.measures
             for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked):
                 table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
@@ -236,10 +236,15 @@ def items_behind(bench: Bench, measured: Sequence[Measured], view: View, cluster
     return rows
 
 
+def pairs_of(ask: Compare, types: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of types that are compared, in order: all, or those with `ask.around` in them."""
+    return [pair for pair in combinations(types, 2) if ask.around is None or ask.around in pair]
+
+
 def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str]) -> list:
     """What is no mean over items: `p_value` of permuted meanings at the first position, and `cka` by layer."""
     rows = p_values(ask, bench, view) if "p_value" in wanted and view.place is ask.places[0] else []
-    for left, right in combinations(view.sides, 2) if "cka" in wanted and len(view.concepts) > 3 else ():
+    for left, right in pairs_of(ask, view.sides) if "cka" in wanted and len(view.concepts) > 3 else ():
         for k in bench.chosen(ask.first_layer):
             value = neighbours.cka(*(at_layer(ask, bench, view.sides[t], k, "raw")[0] for t in (left, right)))
             columns = view.columns(variant="raw", group=f"{left}-{right}")
@@ -250,7 +255,7 @@ def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str])
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
     """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
     rows, layers = [], bench.chosen(ask.first_layer)
-    for left, right in combinations(view.sides, 2):
+    for left, right in pairs_of(ask, view.sides):
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
         p = peak_p(pairs, strata_of(ask, bench, view, left, right), PERMUTATIONS, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))

@@ -47,7 +47,7 @@ class Compare:
     `matched`: further controls by name, each a key; an item's negative is another item of the same key.
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
-    when they are not independent. `strata`: facets that a permutation of meanings keeps.
+    when they are not independent. `strata`: facets that a permutation of meanings keeps. `around`: compare only pairs with this type.
     """
 
     types: tuple[str, ...]
@@ -65,6 +65,7 @@ class Compare:
     cluster: str | None = None
     strata: tuple[str, ...] = ()
     special: bool = True
+    around: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

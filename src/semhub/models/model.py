@@ -50,6 +50,11 @@ class Model:
         """The kinds of media that the model takes beside text: `image`, `audio`."""
         return senses.senses_of(self.parts.causal.config) if self.processor is not None else ()
 
+    @property
+    def writes_images(self) -> bool:
+        """Whether images are written in tokens of the model's own vocabulary, by a code book."""
+        return getattr(self.parts.causal.config, "vq_config", None) is not None
+
     @cached_property
     def patches_in_order(self) -> bool:
         """Whether image positions are patches, row by row; found by trying, when first asked for."""

@@ -345,7 +345,7 @@ def patches_in_order(model) -> bool:
     """
     import numpy as np
 
-    if getattr(model.parts.causal.config, "vq_config", None) is not None:
+    if model.writes_images:
         return True
 
     def embedded(pixels) -> tuple[Tensor, Span]:

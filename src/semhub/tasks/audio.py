@@ -105,7 +105,9 @@ def similarity(protocol: str, given: Given) -> Compare:
         return Compare(types, {split(given): concepts}, (place,), first_layer=1, normed_end=True, intervals=False)
     places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
-    return Compare(types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside)
+    return Compare(
+        types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside, around="audio"
+    )
 
 
 def one_for_each(found: Sequence[Heard]) -> list[Heard]:
@@ -172,7 +174,7 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     data="sounds of animals: the world's, or VGGSound (--data vggsound=FOLDER); each beside an animal of the other kind",
     positions="every position of the sound",
     baseline="no push; in sound also a random direction, the word of another animal of the same kind, and layer 0",
-    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), mammals and others apart; in sound also its change and excess',
+    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound also change and excess',
     against="mammals and others moved alike, or no further than the controls move them",
 )
 def intervention(protocol: str, given: Given) -> Repaint:
