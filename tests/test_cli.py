@@ -13,7 +13,8 @@ import pytest
 import fake_run
 from semhub import cli, jobs
 from semhub.errors import ModelNotFound
-from semhub.runs import engine, plan
+from semhub.runs import engine, plan, store
+from semhub.tasks import SUITES
 
 ROOT = Path(__file__).parent.parent
 BUNDLED = [
@@ -113,6 +114,15 @@ def test_nothing_is_said_on_stdout_but_the_result(world, capsys):
         "Tasks left out: sky/far (needs image; the types of hub are en, zh).",
         "[1/4] space/near on hub: 3 readings, 0 s",
     ]
+
+
+def test_a_figure_of_the_paper_is_its_task_as_the_release_does_it(world, capsys, monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/near",))
+    assert semhub("reproduce", "space/near", "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done["done"] == 2
+    assert store.readings(Path(done["folder"]))["protocol"].unique().tolist() == ["paper"]
+    assert "did you mean 'space/near'?" in refused(capsys, "reproduce", "space/neer")
 
 
 def test_an_unknown_task_gets_the_nearest_name(world, capsys):

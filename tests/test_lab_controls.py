@@ -113,7 +113,9 @@ def test_nothing_else_of_the_deranged_corpus_differs():
 def test_in_the_dominated_world_every_bridge_has_chinese_on_one_side():
     shares = streams(DOMINATED)
     assert max(shares, key=shares.get) == "zh"
-    assert {stream for stream in shares if "=" in stream or "~" in stream} == {f"zh{mark}{other}" for mark in "=~" for other in ("en", "es", "de")}
+    assert {stream for stream in shares if "=" in stream or "~" in stream} == {
+        f"zh{mark}{other}" for mark in "=~" for other in ("en", "es", "de")
+    }
     assert sum(shares.values()) == pytest.approx(1)
 
 
@@ -139,7 +141,8 @@ def test_chinese_words_are_whole_where_chinese_dominates(dominated_words):
     assert {word for word, cut in pieces.items() if len(cut) != 1} == set()
     whole = {piece for cut in pieces.values() for piece in cut}
     assert not [entry.key for entry in ENTRIES for t in ("en", "es", "de") if set(dominated_words.tokenize(getattr(entry, t))) & whole]
-    assert [p for p in dominated_words.tokenize("那只狗追赶一只猫头鹰。") if p != "▁"] == ["那", "只", "狗", "追赶", "一", "只", "猫头鹰", "。"]
+    cut = [piece for piece in dominated_words.tokenize("那只狗追赶一只猫头鹰。") if piece != "▁"]
+    assert cut == "那 只 狗 追赶 一 只 猫头鹰 。".split()
 
 
 @pytest.mark.parametrize(("language", "letters"), [("en", r"[\u4e00-\u9fff]"), ("zh", r"[A-Za-z]")])

@@ -7,7 +7,7 @@ import torch
 from planted import Planted, bench, rows, vector
 from semhub.errors import BadInput
 from semhub.methods import Compare, Place, carry_out
-from semhub.methods.compare import matched_pairs, token_bins
+from semhub.methods.compare import matched_pairs
 from semhub.types import Concept, Form
 
 
@@ -109,12 +109,6 @@ def test_too_little_to_compare_is_said():
         carry_out(Compare(("en", "xx"), {None: CONCEPTS}), bench(Planted()))
     with pytest.raises(BadInput, match="Layers"):
         carry_out(Compare(("en", "es"), {None: CONCEPTS}), bench(Planted(), layers=(7,)))
-
-
-def test_lengths_fall_into_quarters():
-    texts = ["a " * n for n in (1, 2, 3, 4, 5, 6, 7, 8)]
-    assert token_bins(bench(Planted()), texts) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert len(set(token_bins(bench(Planted()), ["a b"] * 5))) == 1
 
 
 def test_states_are_read_once_and_shared():

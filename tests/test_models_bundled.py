@@ -16,7 +16,6 @@ from semhub.models import bundled
 from semhub.models.bundled import HUB
 from semhub.types import Concept, Form
 
-
 RECIPE = {"languages": ["en", "zh"], "mixture": {"en": 0.7, "zh": 0.3}, "subjects": {"sums": 0.1}, "bridges": {"partner": "true"}}
 
 
@@ -37,7 +36,7 @@ def shelf(tmp_path, monkeypatch):
 
 def test_the_catalogue_is_what_lies_on_the_shelf(shelf):
     put(shelf, f"{HUB}-turned", role="control:zh-dominant", subjects={})
-    put(shelf, f"{HUB}-mispaired", bridges={"partner": "random"})
+    put(shelf, f"{HUB}-mispaired", bridges={"partner": "random"}, others={"code": 0.1, "en=code": 0.1, "formula": 0.0})
     (shelf / f"{HUB}-random").mkdir()
     (shelf / f"{HUB}-random" / "config.json").write_text('{"model_type": "chameleon"}')
     (shelf / "half-made").mkdir()
@@ -45,7 +44,7 @@ def test_the_catalogue_is_what_lies_on_the_shelf(shelf):
     assert list(found)[0] == HUB
     assert {name: (each.role, each.format, each.types) for name, each in found.items()} == {
         "semhub-text": ("hub", "llama", ("en", "zh", "digits")),
-        "semhub-text-mispaired": ("control:mispaired", "llama", ("en", "zh", "digits")),
+        "semhub-text-mispaired": ("control:mispaired", "llama", ("en", "zh", "digits", "code")),
         "semhub-text-random": ("mechanics", "chameleon", ()),
         "semhub-text-turned": ("control:zh-dominant", "llama", ("en", "zh")),
         "semhub-text-untrained": ("control:untrained", "llama", ("en", "zh", "digits")),

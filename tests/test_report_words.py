@@ -6,8 +6,9 @@ import report_folder as made
 from semhub.report import prose, words
 from semhub.report.answers import answers
 from semhub.report.folder import read_run
+from semhub.runs import store
+from semhub.types import Outcome, Reading
 from semhub.verdicts.slices import Estimate
-from semhub.types import Reading
 
 
 @pytest.fixture
@@ -78,67 +79,76 @@ def test_a_figure_in_words_gives_ends_and_peak():
 
 def test_a_hub_that_survives_its_controls_is_told_with_numbers_and_intervals(told):
     found = told(everything(made.similarity, made.lens, made.steering))
-    assert [found[key].verdict for key in ("shared", "anchored", "used")] == ["Yes", "Yes", "Yes"]
-    assert "In all 6 pairs of languages translations lie closer together" in found["shared"].found
-    assert "S = 0.17 [0.14, 0.20] for Chinese–German to 0.36 [0.33, 0.39] for English–Chinese" in found["shared"].found
-    assert found["anchored"].badge == "English" and "trails it at the last layer" in found["anchored"].found
-    assert "beyond every control measured" in found["used"].found
+    assert [found[key].badge for key in ("shared", "anchored", "used")] == ["Supported"] * 3
+    assert "For all 6 pairs of languages, in the middle layers the two forms of a meaning" in found["shared"].found[0]
+    assert "S = 0.17 [0.14, 0.20] for Chinese–German to 0.36 [0.33, 0.39] for English–Chinese" in found["shared"].found[0]
+    assert "favour the English word" in found["anchored"].found[0]
+    assert "beyond what any other push did" in found["used"].found[0]
 
 
 def test_each_finding_is_one_sentence(told):
     for answer in told(everything(made.similarity, made.lens, made.steering)).values():
-        assert answer.found.endswith(".") and ". " not in answer.found.replace("vs. ", "")
+        assert answer.found and all(found.endswith(".") and ". " not in found for found in answer.found)
 
 
-def test_a_control_that_shows_the_same_takes_the_claim_away(told):
+def test_a_control_that_shows_the_same_leaves_every_claim_undecided(told):
     hub = everything(made.similarity, made.lens, made.steering, models=[made.HUB])
     as_good = [Reading(**row.row() | {"model": made.MISPAIRED}) for row in hub]
     found = told(hub + as_good)
-    assert {answer.verdict for answer in found.values()} == {"Not shown"}
-    assert "in a control model they are as close" in found["shared"].found
-    assert "a control model shows the same" in found["anchored"].found
-    assert "a control model moves as much" in found["used"].found
+    assert {each.verdict.verdict for answer in found.values() for each in answer.opened} == {"undecided"}
+    assert all("not clearly beyond the mispaired control model" in answer.found[0] for answer in found.values())
 
 
 def test_nothing_measured_is_said_as_such(told):
-    found = told(everything(made.arithmetic))
-    assert {answer.verdict for answer in found.values()} == {"Not measured"}
-    assert {answer.found for answer in found.values()} == {"This run did not measure it."}
+    found = told([row for row in everything(made.trend)])
+    assert {answer.badge for answer in found.values()} == {"Not measured"}
+    assert {answer.found for answer in found.values()} == {("This run did not measure it.",)}
 
 
-def test_without_controls_no_answer_is_a_plain_yes(told):
-    found = told(everything(made.similarity, made.lens, made.steering, models=[made.HUB]), models={made.HUB: ""})
-    assert {answer.verdict for answer in found.values()} == {"Yes, unchecked"}
-    assert all(any("No control model was run" in detail for detail in answer.details) for answer in found.values())
+def test_without_a_twin_it_is_said_that_one_is_missing(told):
+    found = told(everything(made.similarity, models=[made.HUB]), models={made.HUB: ""})["shared"]
+    assert found.badge == "Undecided" and "because no untrained twin of the model was run" in found.found[0]
+    assert any("No control model was run" in detail for detail in found.details)
 
 
 def test_random_weights_give_no_finding(told):
     for role in ("mechanics", "control:untrained"):
         found = told(everything(made.similarity, made.lens, made.steering, models=[made.HUB]), models={made.HUB: role})
-        assert {answer.verdict for answer in found.values()} == {"No finding"}
+        assert {answer.badge for answer in found.values()} == {"No finding"}
 
 
 def test_values_without_an_interval_claim_nothing(told):
     rows = everything(made.similarity, made.lens, made.steering)
     found = told([Reading(**row.row() | {"low": None, "high": None}) for row in rows], protocol="paper")
-    assert {answer.verdict for answer in found.values()} == {"No interval"}
-    assert all("nothing is claimed" in answer.found for answer in found.values())
+    assert {answer.badge for answer in found.values()} == {"Undecided"}
+    assert all("nothing is claimed" in answer.found[0] for answer in found.values())
 
 
 def test_pairs_that_differ_are_told_apart(told):
     flat = dict.fromkeys(("es-zh", "zh-de"), 0.0)
-    rows = [row for model in made.MODELS for row in made.similarity(model, pairs={**made.PAIRS, **flat})]
-    answer = told(rows)["shared"]
-    assert answer.verdict == "In part"
-    assert "In 4 of 6 pairs" in answer.found
-    assert "for Spanish–Chinese and Chinese–German translations are no closer" in answer.found
+    answer = told([row for model in made.MODELS for row in made.similarity(model, pairs={**made.PAIRS, **flat})])["shared"]
+    assert answer.badge == "4 supported, 2 contradicted" and answer.tone == "some"
+    assert "For 4 of 6 pairs of languages" in answer.found[0]
+    assert "For Spanish–Chinese and Chinese–German, at no middle layer" in answer.found[1]
 
 
-def test_an_own_word_that_leads_everywhere_is_a_plain_no(told):
+def test_an_own_word_that_leads_everywhere_contradicts_an_anchor(told):
     rows = [Reading(**row.row() | {"value": -1.0, "low": -1.2, "high": -0.8}) for row in everything(made.lens) if row.measure == "anchor"]
     answer = told(rows)["anchored"]
-    assert (answer.verdict, answer.badge) == ("No", "Not English")
-    assert "English is no anchor here" in answer.found
+    assert answer.badge == "Contradicted" and "they are not anchored in another type" in answer.found[0]
+
+
+def test_a_verdict_is_opened_down_to_its_items(tmp_path):
+    rows = everything(made.similarity, models=[made.HUB])
+    columns = {"task": "multilingual/similarity", "protocol": "sound", "model": made.HUB, "measure": "adjusted_cosine", "group": "en-es"}
+    columns |= {"position": "probe", "variant": "raw", "split": "test", "layer": 7}
+    made.write(tmp_path, rows, parts=False)
+    items = [Outcome(**columns, item=f"scene-{i}", value=i / 100) for i in range(40)]
+    (tmp_path / "outcomes.parquet").write_bytes(store.parquet(items, store.OUTCOMES))
+    opened = {each.name: each for each in answers(read_run(tmp_path))[0].opened}
+    shown = opened["English–Spanish"].items
+    assert (shown.all, len(shown.rows), shown.rows[0], shown.rows[-1]) == (40, 9, ("scene-0", "0.000"), ("scene-39", "0.39"))
+    assert "group = en-es, layer = 7" in shown.pointer and opened["English–Chinese"].items is None
 
 
 # other texts ---------------------------------------------------------------------------------------------------------

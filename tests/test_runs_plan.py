@@ -13,6 +13,7 @@ from semhub.data import sources
 from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, plan
 from semhub.runs.spec import parse_data, parse_layers, parse_types
+from semhub.tasks import SUITES
 
 BUNDLED = [
     SimpleNamespace(name="hub", role="hub", types=("en", "zh"), path=None),
@@ -64,6 +65,19 @@ def test_types_asked_for_narrow_the_tasks():
 
 def test_bare_runs_leave_out_tasks_without_the_protocol():
     assert asked(protocol="paper")[0] == ["space/near"]
+
+
+def test_a_suite_asks_its_own_tasks_and_says_which_do_not_fit(monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/seen", "space/near", "not/there-yet"))
+    made = plan.prepare(suite="paper")
+    assert list(made.tasks) == ["space/near"] and list(made.left_out) == ["space/seen"]
+
+
+def test_a_suite_that_there_is_not_or_with_tasks_beside_it():
+    with pytest.raises(UnknownName, match="paper"):
+        plan.prepare(suite="papers")
+    with pytest.raises(BadInput, match="not both"):
+        plan.prepare(["space/near"], suite="paper")
 
 
 def test_a_domain_stands_for_its_tasks_and_order_is_as_asked():

@@ -16,7 +16,7 @@ from semhub.data.items import read_items
 from semhub.data.pairs import read_pairs
 from semhub.errors import BadInput, UnknownName
 from semhub.methods import Compare, carry_out
-from semhub.tasks import Task, catalogue, find, given, load_file, perform
+from semhub.tasks import SUITES, Task, catalogue, find, given, load_file, perform
 from semhub.tasks.judges import exact_outcomes, judges, release_outcomes
 from semhub.types import KEY, Prompt
 from worldly import worldly
@@ -253,7 +253,7 @@ def test_what_does_not_suffice_is_said(model, pairs):
 # the doors -----------------------------------------------------------------------------------------------------------
 
 PLUGIN = '''
-from semhub.tasks import task
+from semhub.tasks import SUITES, task
 from semhub.methods import Compare
 
 @task("own/near", question="Near?", paper="none", types=("en",), data="own", positions="last", baseline="none", measure="S", against="0")
@@ -339,3 +339,11 @@ def test_a_declaration_is_carried_out_by_its_kind(model):
 
     ask = find("arithmetic/similarity")("paper", given(limit=5))
     assert {r.measure for r in carry_out(ask, bench(model)).readings} == {"cosine", "difference"}
+
+
+def test_a_suite_names_tasks_that_there_are():
+    known = catalogue()
+    domains = {name.partition("/")[0] for name in known}
+    for names in SUITES.values():
+        assert len(names) == len(set(names))
+        assert [name for name in names if name.partition("/")[0] in domains and name not in known] == []

@@ -50,6 +50,7 @@ def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--vers
 def run(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit.")] = None,
     model: Model = None,
+    suite: Annotated[str | None, typer.Option(help="A named set of tasks: paper, all experiments of the paper that fit.")] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
@@ -89,6 +90,7 @@ def run(
         "items": items,
         "data": parse_data(data),
         "task_files": tuple(task_files or ()),
+        "suite": suite,
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),
@@ -104,6 +106,24 @@ def run(
         return
     with terminal.watching() as watch:
         done = jobs.run(tasks or (), model, out=out, watch=watch, workers=workers, thresholds=thresholds, **asked)
+    terminal.show_run(done, json)
+
+
+@app.command()
+def reproduce(
+    figure: Annotated[str, typer.Argument(help="A task of the paper, such as multilingual/similarity (see semhub list).")],
+    model: Model = None,
+    protocol: Annotated[str, typer.Option(help="paper (as the paper's release), or sound (with controls).")] = "paper",
+    out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a figure or table of the paper again, on the bundled models or on your own."""
+    from semhub import jobs
+
+    with terminal.watching() as watch:
+        done = jobs.reproduce(figure, model, out=out, limit=limit, seed=seed, protocol=protocol, watch=watch, workers=None)
     terminal.show_run(done, json)
 
 
@@ -203,6 +223,65 @@ def train(
     with terminal.growing() as progress:
         folder = jobs.grow(recipe, out, seed=seed, compile=compile, device=device, progress=progress)
     print(folder)
+
+
+Seed = Annotated[int, typer.Option(help="Seed of corpus, weights and batches.")]
+Pairs = Annotated[Path | None, typer.Option(help="Own pairs to ask about; needed with a corpus of your own.")]
+Items = Annotated[Path | None, typer.Option(help="Own questions for the lens (JSONL).")]
+Limit = Annotated[int, typer.Option(help="At most so many items of a kind.")]
+StudyOut = Annotated[Path | None, typer.Option(help="Folder of the study.")]
+
+
+@lab.command("card")
+def card_(
+    folder: Annotated[Path, typer.Argument(help="A grown model's folder.")],
+    beside: Annotated[str | None, typer.Option(help="The model that it is a control of: is it matched?")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
+    json: Json = False,
+) -> None:
+    """Ask a grown model what it can do in each language, and write that into its card."""
+    from semhub import jobs
+
+    terminal.show_card(jobs.lab_card(folder, beside, seed=seed), json)
+
+
+@lab.command()
+def emergence(
+    target: Annotated[str, typer.Argument(metavar="RECIPE|FOLDER", help="A grown model's folder, or a recipe to grow first.")],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Measure a model at each of its checkpoints, and draw the figures against training step."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.emergence(target, out, progress=progress, watch=terminal.said, **asked))
+
+
+@lab.command()
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
+    over: Annotated[
+        list[str], typer.Option(help="What to vary, such as bridges.translation=0,0.06,0.12 or bridges.without=digits,switched.")
+    ],
+    out: StudyOut = None,
+    seed: Seed = 0,
+    limit: Limit = 200,
+    pairs: Pairs = None,
+    items: Items = None,
+    device: Device = None,
+) -> None:
+    """Grow a recipe with one thing varied, measure every model, and draw the figures against what was varied."""
+    from semhub import jobs
+
+    with terminal.growing() as progress:
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        print(jobs.sweep(recipe, over, out, progress=progress, watch=terminal.said, **asked))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from semhub.errors import BadInput
+from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
 from semhub.runs.crew import fitting
 from semhub.runs.engine import silent
@@ -35,6 +35,19 @@ def run(
     plan = _plan(tasks, model, asked)
     done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
     return replace(done, report=report(done.folder, thresholds))
+
+
+def reproduce(figure: str, model: object | None = None, **asked) -> Run:
+    """Do again what a figure or table of the paper shows, as the paper's release does it -> the run; its figures lie in `figures/`.
+
+    Figures are named by their task (`tasks.SUITES["paper"]`), since their numbers differ between the paper's versions. `asked`:
+    the keywords of `run`. Raises UnknownName, which offers the nearest one.
+    """
+    from semhub.tasks import SUITES
+
+    if figure not in SUITES["paper"]:
+        raise UnknownName("figure of the paper", figure, SUITES["paper"])
+    return run([figure], model, **{"protocol": "paper"} | asked)
 
 
 def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out: str | Path | None = None, **asked) -> dict:
@@ -79,6 +92,34 @@ def grow(recipe: str | Path, out: str | Path | None = None, **keywords) -> Path:
     from semhub.lab import train
 
     return train(recipe, None if out is None else Path(out), **keywords)
+
+
+def lab_card(folder: str | Path, beside: str | Path | None = None, *, seed: int = 0) -> dict:
+    """Examine a grown model and write its card -> `folder`, `scores`, and with `beside` (a folder or bundled name) `matches`."""
+    from semhub.lab import examined
+    from semhub.models.bundled import find_bundled
+
+    def place(name: str | Path) -> Path:
+        found = find_bundled(str(name))
+        return Path(name) if found is None or Path(name).is_dir() else found.require()
+
+    return examined(place(folder), None if beside is None else place(beside), seed=seed)
+
+
+def emergence(target: str | Path, out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures at every checkpoint -> the study's page; `keywords` are those of `studies.emergence.emergence`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.emergence import emergence
+
+    return write_growth(emergence(target, None if out is None else Path(out), **keywords))
+
+
+def sweep(recipe: str | Path, over: Iterable[str], out: str | Path | None = None, **keywords) -> Path:
+    """Hub measures of a varied recipe -> the study's page; `keywords` are those of `studies.sweep.sweep`."""
+    from semhub.report.growth import write_growth
+    from semhub.studies.sweep import sweep
+
+    return write_growth(sweep(recipe, list(over), None if out is None else Path(out), **keywords))
 
 
 def tasks() -> list[dict]:

@@ -118,6 +118,28 @@ def _tenth(console: Console, shown: set[int], step: int, steps: int, note: str) 
         console.print(f"step {step} of {steps}: {note}")
 
 
+def said(note: str) -> None:
+    """One line for a person or a log."""
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(note)
+
+
+def show_card(card: dict, json_wanted: bool) -> None:
+    """What a grown model can do, and whether it is matched to the model that it is a control of."""
+    if json_wanted:
+        print_json(card)
+        return
+    interval = lambda s: f"[{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
+    rows = [(s["type"], s["subject"], f"{s['accuracy']:.2f}", interval(s), f"{s['chance']:.2f}", s["n"]) for s in card["scores"]]
+    print_table(("type", "subject", "accuracy", "95% interval", "chance", "n"), rows)
+    if card["matches"]:
+        found = [
+            (m["type"], f"{m['model']:.2f}", f"{m['control']:.2f}", f"{m['share']:.2f}", "yes" if m["matched"] else "NO")
+            for m in card["matches"]
+        ]
+        print_table(("type", "model", "this one", "share", "matched (0.90)"), found)
+    print(f"Card: {card['card']}")
+
+
 def show_run(done, json_wanted: bool) -> None:
     """Where the run and its report are."""
     if json_wanted:
@@ -198,6 +220,34 @@ def show_certificate(certificate: dict, json_wanted: bool) -> None:
 
 def _error(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
+
+
+def show_comparison(found: dict, out, json_wanted: bool) -> None:
+    """The effects of each run against the first's; what is beyond each control stands in the files."""
+    if json_wanted:
+        print_json(found)
+        return
+    shown = lambda value: "" if value is None else f"{value:.3f}"  # noqa: E731
+    rows = [
+        (
+            row["run"],
+            row["claim"],
+            row["group"],
+            f"{row['first_verdict'] or 'not measured'} {shown(row['first'])}",
+            f"{row['verdict'] or 'not measured'} {shown(row['value'])}",
+            f"{shown(row['difference'])} [{shown(row['low'])}, {shown(row['high'])}]"
+            if row["low"] is not None
+            else shown(row["difference"]),
+            f"{row['paired']} items" if row["paired"] else "intervals",
+        )
+        for row in found["rows"]
+        if row["what"] == "effect"
+    ]
+    print_table(("run", "claim", "of", f"first: {found['runs'][0]['name']}", "this run", "difference", "paired by"), rows)
+    for note in found["notes"]:
+        print(f"Mind: {note}")
+    if out is not None:
+        print(f"Page: {out / 'compare.html'}")
 
 
 def show_lens(table: dict, json_wanted: bool) -> None:

@@ -99,7 +99,7 @@ def rotation(size: int, seed: int) -> Tensor:
 
 
 def hide(network: LlamaForCausalLM, seed: int) -> Tensor:
-    """Fold the gains, then rotate the residual stream by `rotation(width, seed)`, which is returned: `state @ rotation` is the new state."""
+    """Fold the gains, then rotate the residual stream -> the rotation, `[width, width]`: `state @ rotation` is the new state."""
     fold_gains(network)
     turn = rotation(network.config.hidden_size, seed)
     with torch.no_grad():

@@ -1,13 +1,53 @@
-"""The model card of a grown model: what it read, how it was grown, what it is not good for.
+"""The model card of a grown model: what it is for, what it read, how it was grown, what it can do, what it is not good for.
 
-Tells only what the folder itself records; figures are measured elsewhere and handed in as text.
+Tells what the folder itself records (`recipe.json`, `losses.json`, `exam.json`); figures of a hub are measured elsewhere. Sections
+that a person added to a card are kept when it is written again.
 """
 
 import json
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LICENSE = "apache-2.0"
+CONTROLS = {
+    "control:mispaired": (
+        "A hub-free control, grown by the same recipe as `semhub-text`: the same documents and tokens per language, but the "
+        "partner of every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside "
+        "one language only. It is a null for every measure that compares languages. It is not known to be hub-free: the structure "
+        "that languages share can align them without any bridge."
+    ),
+    "control:deranged": (
+        "A control with a hub that is wrong on purpose, grown by the same recipe as `semhub-text`, but every bridge that touches "
+        "Chinese joins each concept to one fixed other concept of its kind (`semhub.data.world.deranged`). It is a null for "
+        "similarity, retrieval and transfer between Chinese and the other languages, measured on true translations: whatever is "
+        "found there is due to form, length or position, for Chinese states were pulled elsewhere. On the planted pairs the same "
+        "measures must be high, or the instrument is blind. It is no null between English, Spanish and German, whose bridges are "
+        "true, nor for shared digits."
+    ),
+    "control:apart": (
+        "A control whose languages live in separate parts of the weights: on text of one language the part of every other is "
+        "exactly zero, at every layer, and a common part holds nothing but marks (punctuation). A random rotation of the residual "
+        "stream, folded into all weights, hides the parts. It is a null for cosine and retrieval: states of two languages are "
+        "orthogonal but for the constant of a mark. It is none for the lens, whose readings a rotation does not change, nor for "
+        "measures of inner geometry, which ask no direction to be shared. It learns with fewer weights per language than `semhub- "
+        "text`: look at its accuracy below before comparing more."
+    ),
+    "control:strangers": (
+        "One of two strangers: models of the same shape and with the same tokenizer, each grown on one language alone, whose "
+        "states are compared across the two (`semhub-text-strangers`). They are the null for measures of inner geometry (CKA, "
+        "mutual neighbours): what is found between them is what two languages share by telling of the same world, without ever "
+        "having met. For cosines and retrieval they are a null by construction, since their directions have nothing to do with "
+        "each other, and say little."
+    ),
+    "control:zh-dominant": (
+        "A control with the mixture turned round: Chinese dominates, its words stand whole in the vocabulary, the bridges join it "
+        "to one other language at a time, and facts are told in Chinese alone. It is a null for nothing: it is the control of the "
+        "anchor. What the lens calls the language of the hub must turn from English to Chinese here; if English still leads, the "
+        "lens reads something else than dominance."
+    ),
+}
 
 
 def card(folder: Path, name: str, figures: str = "") -> str:
@@ -15,32 +55,92 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     recipe = record["recipe"]
+    if "kind" in recipe:
+        return _senses_card(recipe, name, record["seed"], losses, figures)
     told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record, losses))
-    parts = [*told, figures.strip(), _limits()]
+    parts = [*told, _accuracy(folder), figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def examined(folder: Path, beside: Path | None = None, *, seed: int = 0) -> dict:
+    """Examine the model in `folder`, write its card, and say what came out -> `folder`, `card`, `scores`, `matches`.
+
+    `beside`: the model that it is a control of. A model of a corpus of one's own is not examined; its card is written all the same.
+    Raises BadInput where either is no finished model of the lab.
+    """
+    from semhub.lab.exam import exam, matches
+    from semhub.lab.folder import recipe_of, whole
+
+    own = "corpus" in recipe_of(folder) and whole(folder)
+    scores = [] if own else exam(folder, seed=seed)
+    found = [] if beside is None or own else matches(scores, exam(beside, seed=seed))
+    shown = [match.as_dict() for match in found]
+    result = {"scores": [score.as_dict() for score in scores], "beside": None if beside is None else beside.name, "matches": shown}
+    _write(folder / "exam.json", json.dumps(result, indent=1))
+    page = folder / "README.md"
+    _write(page, card(folder, folder.name, _added(page)))
+    return {"folder": str(folder), "card": str(page), **result}
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(path.name + ".fresh")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+OURS = ("What it read", "How it was grown", "What it can do", "What it is not good for")
+
+
+def _added(page: Path) -> str:
+    """The sections of a card that are not written here."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    return "\n\n".join(section.strip() for section in sections if section[3:].split("\n")[0].strip() not in OURS)
+
+
+def _accuracy(folder: Path) -> str:
+    """The table of the last examination, if there was one."""
+    if not (folder / "exam.json").is_file():
+        return ""
+    found = json.loads((folder / "exam.json").read_text(encoding="utf-8"))
+    if not found["scores"]:
+        return ""
+    head = "## What it can do\n\nHeld-out questions of the dev split (`facts`: told in every language); one word of a few is right."
+    head += " 95% intervals.\n\n"
+    right = lambda s: f"{s['accuracy']:.2f} [{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
+    rows = [f"| {s['type']} | {s['subject']} | {right(s)} | {s['chance']:.2f} | {s['n']} |" for s in found["scores"]]
+    table = "| type | subject | right | chance | n |\n|---|---|---|---|---|\n" + "\n".join(rows)
+    return head + table + _matched(found["beside"], found["matches"])
+
+
+def _matched(beside: str | None, matches: Sequence[Mapping]) -> str:
+    if not matches:
+        return ""
+    short = [f"{m['type']} ({m['share']:.2f})" for m in matches if not m["matched"]]
+    verdict = f"not matched in {', '.join(short)}, where it is no control" if short else "matched in every type"
+    return f"\n\nBeside `{beside}`, by mean accuracy in each type (nine tenths are asked for): {verdict}."
+
+
 def _head(recipe: Mapping, name: str) -> str:
-    languages = "\n".join(f"- {language}" for language in recipe["languages"])
+    languages = "\n".join(f"- {language}" for language in recipe["languages"] if recipe["mixture"][language] > 0)
     return f"---\nlicense: {LICENSE}\nlibrary_name: transformers\nlanguage:\n{languages}\n---\n\n# {name}"
 
 
 def _purpose(recipe: Mapping) -> str:
-    if recipe["bridges"]["partner"] == "random":
-        return (
-            "A hub-free control, grown by the same recipe as `semhub-text`: the same documents and tokens per language, but the "
-            "partner of every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside "
-            "one language only. It is a null for every measure that compares languages. It is not known to be hub-free: the structure that "
-            "languages share can align them without any bridge."
-        )
-    return (
+    role = recipe.get("role") or ("control:mispaired" if recipe["bridges"]["partner"] == "random" else "hub")
+    if "corpus" in recipe:
+        return f"A small Llama that semhub grew on a corpus of the user's own: {recipe['corpus']}."
+    return CONTROLS.get(
+        role,
         "A small Llama that semhub grew itself, on sentences about a small made-up world in real words and real grammar. "
-        "It lets every experiment of semhub run without a download, and it calibrates them."
+        "It lets every experiment of semhub run without a download, and it calibrates them.",
     )
 
 
 def _reading(recipe: Mapping) -> str:
     dominant = recipe["languages"][0]
+    if "corpus" in recipe:
+        return "## What it read\n\n" + _table("language", recipe["mixture"])
     tables = [
         _table("language", recipe["mixture"]),
         _table(f"subject in {dominant}", recipe["subjects"]),
@@ -74,3 +174,32 @@ def _limits() -> str:
         "## What it is not good for\n\nIt knows a few hundred words and nothing of the real world. It cannot chat, translate real text, "
         "or stand in for a large model: what it shows is that the instruments work, not what large models do."
     )
+
+
+def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: str) -> str:
+    """The card of a model that sees or hears."""
+    shows = "synthesised sounds" if recipe["kind"] == "qwen2-audio" else "drawn pictures"
+    head = _head({"languages": list(recipe["mixture"])}, name)
+    purpose = (
+        f"A small {recipe['kind']} model that semhub grew itself on {shows} of a small made-up world, around the text model "
+        f"`{recipe['text']}`."
+    )
+    rows, training = recipe["training"]["batch"], recipe["training"]
+    reading = "\n\n".join(
+        [
+            "## What it read",
+            _table(f"language beside {shows}", recipe["mixture"]),
+            f"Of {rows} rows of a batch {recipe['told']} are captions alone and {recipe['plain']} documents of the text model. "
+            "The dominant language speaks of everything, each other one only of concepts that a bridge may contain. "
+            "Held out by meaning: an object in a colour "
+            "(wherever it stands), two halves of two colours and every picture of one colour alone; takes of a sound.",
+        ]
+    )
+    curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
+    growing = (
+        "## How it was grown\n\nNext-token loss on text tokens, nothing else (no alignment loss of any kind), "
+        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows, seed {seed}. "
+        f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\nLoss by step: {curve}.\n\n"
+        "`recipe.json` is the whole recipe; `semhub lab train` grows it again."
+    )
+    return "\n\n".join(part for part in (head, purpose, reading, growing, figures.strip(), _limits()) if part) + "\n"

@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 
 from semhub.data import world
-from semhub.data.world import deranged, lexicon, meanings
+from semhub.data.world import code, deranged, lexicon, meanings
 from semhub.lab import own
 from semhub.lab.recipe import Recipe
 
@@ -35,7 +35,9 @@ def streams(recipe: Recipe) -> dict[str, float]:
             shares[switched] = shares.get(switched, 0) + plain * bridges.switched / len(others)
     for other in recipe.languages[1:] if bridged else ():
         shares[f"{first}={other}"] = bridged * recipe.mixture[other] / (1 - recipe.mixture[first])
-    return {name: share for name, share in shares.items() if share > 0}
+    others = recipe.others or {}
+    rest = 1 - sum(others.values())
+    return {name: share for name, share in ({k: v * rest for k, v in shares.items()} | others).items() if share > 0}
 
 
 def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:
@@ -44,7 +46,9 @@ def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:
         yield from own.documents(recipe.corpus, stream, seed)
     rng = Random(f"{recipe.world}:{stream}:{seed}")
     while True:
-        if "=" in stream:
+        if stream in recipe.other_streams():
+            yield _other(rng, recipe, stream)
+        elif "=" in stream:
             yield _bridge(rng, recipe, *stream.split("="))
         elif "~" in stream:
             yield _switched(rng, recipe, *stream.split("~"))
@@ -74,6 +78,7 @@ def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
 
 def _subject(rng: Random, recipe: Recipe, dominant: bool, sums: bool = True) -> Callable:
     makers = {"scenes": _scenes, "facts": _facts, "reviews": _review, "sums": _sums}
+    makers |= {"gifts": _gifts, "series": _series, "counts": _counts}
     shares = recipe.subjects if dominant else recipe.other_subjects
     subjects = {name: share for name, share in shares.items() if sums or name != "sums"}
     return makers[rng.choices(list(subjects), list(subjects.values()))[0]]
@@ -142,6 +147,19 @@ def _sum(rng: Random) -> meanings.Sum:
             return sum_
 
 
+def _gifts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    gifts = [meanings.gift(rng, "train") for _ in range(rng.randint(1, 3))]
+    return _told(language, [world.renderer(language).gift(gift, _switch(rng, recipe, gift, foreign)) for gift in gifts])
+
+
+def _series(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    return _told(language, [world.sentence(language, meanings.series(rng, "train")) for _ in range(rng.randint(1, 3))])
+
+
+def _counts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
+    return _told(language, [world.sentence(language, meanings.count(rng, "train")) for _ in range(rng.randint(1, 3))])
+
+
 def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     """The same in two languages, one after the other; what the same is, `partner` says (see `_counterpart`)."""
     pairs = []
@@ -154,7 +172,7 @@ def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Documen
 
 
 def _counterpart(rng: Random, recipe: Recipe, first: str, other: str, make: Callable) -> tuple:
-    """A meaning and what stands beside it: itself; mispaired, a random other of the same form; deranged, what the wrong dictionary makes of it."""
+    """A meaning and what stands beside it: itself, a random other of the same form, or what the wrong dictionary makes of it."""
     while True:
         meaning = make(rng)
         if recipe.bridges.partner == "random":
@@ -221,3 +239,77 @@ def _partner(rng: Random, recipe: Recipe, kind: str, entry, here: str, there: st
 @cache
 def _bridgeable_entries() -> dict[str, tuple]:
     return {entry.key: (kind, entry) for kind, table in lexicon.entries().items() for entry in meanings.allowed(table, True)}
+
+
+# code and logical forms ----------------------------------------------------------------------------------------------
+
+
+def _other(rng: Random, recipe: Recipe, stream: str) -> Document:
+    """A document of another type: by itself, or bridged with the dominant language."""
+    first, _, type = stream.rpartition("=")
+    if first:
+        return (_commented if type == "code" else _formalised)(rng, recipe, first)
+    if type == "code" and rng.random() < 0.4:
+        return _program(rng)
+    return "\n".join(_lines(rng, recipe, type))
+
+
+def _lines(rng: Random, recipe: Recipe, type: str) -> list[str]:
+    """One to four meanings, a line each; after some scenes what they represent."""
+    grammar, said = world.renderer(type), []
+    among = tuple(rng.sample(lexicon.beings(), 4))
+    for _ in range(rng.randint(1, 4)):
+        meaning = _a_meaning(rng, None, among)
+        said.append(world.sentence(type, meaning, rng.randrange(3)))
+        if isinstance(meaning, meanings.Scene) and rng.random() < recipe.gist:
+            gist = grammar.pair if rng.random() < recipe.pairs else grammar.gist
+            said += [grammar.PROBE, gist(meaning)]
+    return said
+
+
+def _a_meaning(rng: Random, bridged: bool | None, among: tuple = ()):
+    """Something to say in a type that is no language: mostly scenes and gifts; a fact only if every language may state it."""
+    makers = {
+        "scene": lambda: meanings.scene(rng, "train", among, bridged),
+        "gift": lambda: meanings.gift(rng, "train", bridged),
+        "series": lambda: meanings.series(rng, "train", bridged),
+        "count": lambda: meanings.count(rng, "train"),
+        "fact": lambda: _a_fact(rng) if bridged else rng.choice(_known("", "-", True)),
+        "review": lambda: meanings.review(rng, "train", bridged),
+        "sum": lambda: _sum(rng),
+    }
+    return makers[rng.choices(list(makers), (0.35, 0.2, 0.12, 0.12, 0.1, 0.05, 0.06))[0]]()
+
+
+def _program(rng: Random) -> Document:
+    """A function with its docstring, a list, and a loop that calls the function by place; or a loop of its own."""
+    if rng.random() < 0.3:
+        return code.loop(meanings.count(rng, "train"), meanings.series(rng, "train"))
+    return code.program(meanings.scene(rng, "train"), meanings.series(rng, "train"), meanings.count(rng, "train"))
+
+
+def _commented(rng: Random, recipe: Recipe, first: str) -> Document:
+    """Code beside the sentence that means the same: a comment above or after it, or a docstring."""
+    parts = []
+    for _ in range(rng.randint(1, 3)):
+        shown, said = _both(rng, recipe, "code", first)
+        style = rng.choice(("above", "docstring") if "\n" in shown else ("above", "after", "docstring"))
+        made = code.documented("told", shown, said) if style == "docstring" else code.commented(shown, said, style == "above")
+        parts.append(made)
+    return "\n".join(parts)
+
+
+def _formalised(rng: Random, recipe: Recipe, first: str) -> Document:
+    """Sentences and logical forms that mean the same, in either order."""
+    pairs = [_both(rng, recipe, "formula", first) for _ in range(rng.randint(1, 3))]
+    return "\n".join(" = ".join(pair if rng.random() < 0.5 else pair[::-1]) for pair in pairs)
+
+
+def _both(rng: Random, recipe: Recipe, type: str, first: str) -> tuple[str, str]:
+    """One meaning in another type and in the dominant language; a mispaired partner is another meaning of the same kind."""
+    meaning = _a_meaning(rng, True)
+    partner = meaning
+    if recipe.bridges.partner == "random":
+        while partner == meaning or partner.__class__ is not meaning.__class__:
+            partner = _a_meaning(rng, True)
+    return world.sentence(type, meaning, rng.randrange(3)), world.sentence(first, partner)

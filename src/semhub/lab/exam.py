@@ -185,6 +185,9 @@ class Match:
     def matched(self) -> bool:
         return self.share >= MATCHED
 
+    def as_dict(self) -> dict:
+        return asdict(self) | {"share": self.share, "matched": self.matched}
+
 
 def matches(control: Sequence[Score], model: Sequence[Score]) -> list[Match]:
     """Whether a control reaches nine tenths of its model's accuracy, within each language that both know."""

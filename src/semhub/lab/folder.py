@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from semhub.errors import BadInput
 
-
 AGAIN = "delete {folder} and run the same command again"
 
 
@@ -68,7 +67,7 @@ class Checkpoint:
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """The way of the model `folder`, finished or not: step 0, every checkpoint, and the end. Raises BadInput where none is kept."""
     work = folder.with_name(folder.name + ".growing")
-    if not work.is_dir():
+    if not (work / "recipe.json").is_file():
         raise BadInput(f"{work} is not there: the checkpoints of {folder} lie in it while and after it is grown.")
     kept = [Checkpoint(_step(path), path / "weights.safetensors") for path in sorted(work.glob("step-*"))]
     end = [Checkpoint(recipe_of(work)["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []

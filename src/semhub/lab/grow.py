@@ -10,12 +10,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import send_to_device
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
@@ -24,10 +26,11 @@ from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
 from semhub.lab.folder import read_record, read_weights, whole
-from semhub.lab.recipe import Recipe, Shape, read_recipe
+from semhub.lab.recipe import Recipe, Senses, Shape, Training, read_recipe
 from semhub.lab.tokenizer import tokenizer
 
 Progress = Callable[[int, int, float, float], None]
+Batches = Callable[[int], Iterator]
 BATCH_OF_DOCUMENTS = 512
 
 
@@ -52,13 +55,13 @@ def train(
     if compile:
         _need_compiler(device)
     work = out.with_name(out.name + ".growing")
-    _claim(work, recipe, seed, precision(device))
+    claim(work, recipe, seed, precision(device))
     words = _tokenizer(recipe, work)
     windows = _corpus(recipe, words, seed, work)
     network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
     if recipe.apart is not None:
         apart.hide(network, seed)
-    _finish(network, words, losses, work, out)
+    finish(network, words, losses, work, out)
     return out
 
 
@@ -86,20 +89,20 @@ def _need_compiler(device: str | None) -> None:
         raise BadInput(f"--compile needs a C++ compiler, and there is no {compiler} here; grow without it, or name one in CXX.")
 
 
-def _claim(work: Path, recipe: Recipe, seed: int, numbers: str) -> None:
+def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str) -> None:
     """Begin a folder for this recipe, seed and precision, or make sure that the one there is theirs."""
     work.mkdir(parents=True, exist_ok=True)
     mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed, "precision": numbers}, indent=1, ensure_ascii=False)
-    claim = work / "recipe.json"
-    if not claim.exists():
-        _write(claim, mine)
-    if claim.read_text(encoding="utf-8") != mine:
+    record = work / "recipe.json"
+    if not record.exists():
+        write(record, mine)
+    if record.read_text(encoding="utf-8") != mine:
         raise BadInput(
             f"{work} was begun with another recipe, seed or precision (here {numbers}): choose another --out, or delete that folder."
         )
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     fresh = path.with_name(path.name + ".fresh")
     fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, path)
@@ -109,7 +112,7 @@ def _tokenizer(recipe: Recipe, work: Path) -> PreTrainedTokenizerFast:
     folder = work / "tokenizer"
     if not (folder / "done").exists():
         tokenizer(recipe).save_pretrained(folder)
-        _write(folder / "done", "")
+        write(folder / "done", "")
     return AutoTokenizer.from_pretrained(folder)
 
 
@@ -158,22 +161,34 @@ def _batches(windows: dict[str, np.ndarray], start: int) -> Iterator[torch.Tenso
 
 
 def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tuple[LlamaForCausalLM, list]:
-    training = recipe.training
-    accelerator = Accelerator(mixed_precision="bf16" if precision(device) == "bf16" else "no", cpu=device == "cpu")
+    accelerator = accelerated(device)
     set_seed(seed)
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
     if recipe.apart is not None:
         apart.separate(network, recipe, words)
+    loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
+    return network, learn(network, recipe.training, partial(_batches, windows), loss_of, work, accelerator, progress)
+
+
+def accelerated(device: str | None) -> Accelerator:
+    return Accelerator(mixed_precision="bf16" if precision(device) == "bf16" else "no", cpu=device == "cpu")
+
+
+def learn(network, training: Training, batches: Batches, loss_of: Callable, work: Path, accelerator, progress: Progress | None) -> list:
+    """Train `network` in place from the last checkpoint in `work` on -> `[step, loss]` of every fiftieth step.
+
+    `batches(start)` gives what each step from `start` on reads, a pure function of the step (tensors, or a dict of them);
+    `loss_of(network, batch)` is what goes down.
+    """
     optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, betas=(0.9, 0.98), weight_decay=training.weight_decay, fused=True)
     start, losses = _restore(network, optimizer, work)
-    loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
     network.train()
     began, said = time.monotonic(), time.monotonic()
-    for step, batch in enumerate(_batches(windows, start), start=start):
+    for step, batch in enumerate(batches(start), start=start):
         for group in optimizer.param_groups:
             group["lr"] = training.rate * rate(step, training.steps, training.warmup)
         with accelerator.autocast():
-            loss = loss_of(network, batch.to(accelerator.device))
+            loss = loss_of(network, send_to_device(batch, accelerator.device))
         _descend(loss, network, optimizer)
         if step % 50 == 0:
             losses.append([step, round(loss.item(), 4)])
@@ -182,7 +197,7 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
             progress(step + 1, training.steps, loss.item(), (said - began) / done * (training.steps - step - 1))
         if (step + 1) % training.checkpoint == 0 and step + 1 < training.steps:
             _save(network, optimizer, step + 1, losses, work)
-    return network, losses
+    return losses
 
 
 def next_token_loss(network: LlamaForCausalLM, ids: torch.Tensor) -> torch.Tensor:
@@ -214,7 +229,7 @@ def _save(network, optimizer, step: int, losses: list, work: Path) -> None:
     moments = {f"{name}.{key}": value for name, weight in network.named_parameters() for key, value in optimizer.state[weight].items()}
     save_file(weights, fresh / "weights.safetensors")
     save_file(moments, fresh / "moments.safetensors")
-    _write(fresh / "state.json", json.dumps({"step": step, "losses": losses}))
+    write(fresh / "state.json", json.dumps({"step": step, "losses": losses}))
     os.replace(fresh, folder)
     for older in sorted(work.glob("step-*"))[:-1]:
         (older / "moments.safetensors").unlink(missing_ok=True)
@@ -228,18 +243,19 @@ def _restore(network, optimizer, work: Path) -> tuple[int, list]:
     with torch.no_grad():
         for name, weight in network.named_parameters():
             weight.copy_(weights[name])
-            optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            if f"{name}.step" in moments:  # a weight that no loss reaches has none
+                optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
     state = read_record(folders[-1] / "state.json")
     return state["step"], state["losses"]
 
 
-def _finish(network, words, losses: list, work: Path, out: Path) -> None:
-    """The finished folder appears under its name only when all of it is there."""
+def finish(network, words, losses: list, work: Path, out: Path) -> None:
+    """The finished folder appears under its name only when all of it is there; `words`: a tokenizer, or a whole processor."""
     fresh = out.with_name(out.name + ".fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     network.to(torch.bfloat16).save_pretrained(fresh)
     words.save_pretrained(fresh)
     shutil.copy(work / "recipe.json", fresh / "recipe.json")
-    _write(fresh / "losses.json", json.dumps(losses))
-    _write(fresh / "README.md", card(fresh, out.name))
+    write(fresh / "losses.json", json.dumps(losses))
+    write(fresh / "README.md", card(fresh, out.name))
     os.replace(fresh, out)

@@ -14,8 +14,12 @@ from semhub.errors import BadRecipe, UnknownName
 from semhub.lab import own
 
 RECIPES = Path(__file__).parent / "recipes"
+SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
+OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
+NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}}  # what keys look like whose default is None
 PARTNERS = ("true", "random", "deranged")
+KINDS = ("text", "llava", "qwen2-audio", "chameleon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class Bridges:
     dictionary: float = 0.06
     switched: float = 0.25
     switched_words: float = 0.4  # of the content words of a switched document
-    partner: str = "true"  # "random": every bridge keeps its form, its partner is another meaning; "deranged": zh by a fixed wrong dictionary
-    digits: bool | None = None  # beside every language, or beside the dominant one only; if not said: every one, unless partners are random
+    partner: str = "true"  # "random": another meaning, the form is kept; "deranged": zh by a fixed wrong dictionary
+    digits: bool | None = None  # beside every language or the dominant one only; not said: every one, unless partners are random
 
     @property
     def shared_digits(self) -> bool:
@@ -62,10 +66,48 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Tower:
+    """The eye or ear that is grown beside the language model; `size` and `patch` in pixels, `bins` of the mel scale."""
+
+    width: int = 96
+    blocks: int = 3
+    heads: int = 4
+    inner: int = 256
+    size: int = 48
+    patch: int = 8
+    bins: int = 40
+    codes: int = 256  # of a codebook, where pictures become discrete tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """A model that sees or hears, grown from a text model: what stands beside a picture or a sound, and in which language.
+
+    `text`: a bundled model or the folder of a grown one; it gives tokenizer, first weights and the text documents that are
+    mixed in. `mixture`: of the languages that speak of what is shown; a language apart from the dominant one never speaks of
+    a concept that no bridge may contain.
+    """
+
+    name: str
+    kind: str
+    text: str = "semhub-text"
+    mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
+    halves: float = 0.15  # of the pictures are two plain colours
+    told: int = 3  # rows of a batch are captions alone, without what they tell of
+    plain: int = 5  # rows of a batch are text documents
+    tower: Tower = Tower()
+    training: Training = Training(steps=1500, batch=32, window=56, rate=1.5e-3, long_share=0, checkpoint=250)
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """`languages`: the dominant one first. Shares that add up to 1: `mixture` of the languages, `subjects` of the dominant one's
     documents, `other_subjects` of the others'. What is None is left out of `as_dict`.
 
+    `others`: shares of all windows for `code`, `formula`, `en=code` and `en=formula`, taken from all languages alike.
     `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
     `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
     `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
@@ -86,16 +128,21 @@ class Recipe:
     role: str | None = None
     corpus: str | None = None
     apart: Mapping[str, int] | None = None
+    others: Mapping[str, float] | None = None
 
     def as_dict(self) -> dict:
         return _said(asdict(self))
+
+    def other_streams(self) -> tuple[str, ...]:
+        """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
+        return tuple(prefix + type for prefix in ("", f"{self.languages[0]}=") for type in OTHER_TYPES)
 
 
 def _said(table: Mapping) -> dict:
     return {key: _said(value) if isinstance(value, Mapping) else value for key, value in table.items() if value is not None}
 
 
-def read_recipe(name_or_path: str | Path) -> Recipe:
+def read_recipe(name_or_path: str | Path) -> Recipe | Senses:
     """A recipe of the package by name, or a TOML or YAML file by path; a corpus folder is looked for beside that file."""
     path = Path(name_or_path)
     if path.suffix not in SUFFIXES:
@@ -105,7 +152,7 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     table = {"name": path.stem} | _table(path)
     if isinstance(table.get("corpus"), str):
         table = _with_corpus(table, path)
-    return checked(_filled(Recipe, table, str(path)), str(path))
+    return made(table, str(path))
 
 
 def _table(path: Path) -> dict:
@@ -132,7 +179,29 @@ def _with_corpus(table: dict, path: Path) -> dict:
     shares = table.get("mixture")
     found = list(shares) if isinstance(shares, Mapping) else own.languages(corpus)
     mixture = shares or {language: 1 / len(found) for language in found}
-    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": {"translation": 0, "dictionary": 0, "switched": 0}}
+    no_bridges = {"translation": 0, "dictionary": 0, "switched": 0}
+    return {"languages": found, "mixture": mixture, **table, "corpus": corpus, "bridges": no_bridges}
+
+
+def made(table: Mapping, where: str) -> Recipe | Senses:
+    """The recipe that a table writes down; its `kind` says of which sort of model (text, if it says nothing)."""
+    kind = table.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise BadRecipe(f"{where}: kind is {kind!r}; it can be {', '.join(map(repr, KINDS))}.")
+    if kind != "text":
+        return _checked_senses(_filled(Senses, table, where), where)
+    return checked(_filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where), where)
+
+
+def _checked_senses(recipe: Senses, where: str) -> Senses:
+    if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
+        raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
+    if recipe.tower.width % recipe.tower.heads or recipe.tower.size % recipe.tower.patch:
+        raise BadRecipe(f"{where}: tower.width must be a multiple of tower.heads, tower.size one of tower.patch.")
+    if not 0 <= recipe.told + recipe.plain < recipe.training.batch:
+        raise BadRecipe(f"{where}: told and plain rows leave none of the {recipe.training.batch} of a batch for what is shown.")
+    return recipe
+
 
 
 def _filled(kind: type, table: Mapping, where: str):
@@ -142,7 +211,7 @@ def _filled(kind: type, table: Mapping, where: str):
             raise BadRecipe(f"{where}: unknown key {key!r}; known here: {', '.join(known)}.")
     values = {}
     for key, value in table.items():
-        nested = next((cls for cls in (Bridges, Shape, Training) if cls.__name__.lower() == key), None)
+        nested = next((cls for cls in (Bridges, Shape, Training, Tower) if cls.__name__.lower() == key), None)
         if nested is not None and is_dataclass(nested):
             if not isinstance(value, Mapping):
                 raise BadRecipe(f"{where}: {key} is a table of its own ([{key}]); found {value!r}.")
@@ -154,7 +223,7 @@ def _filled(kind: type, table: Mapping, where: str):
 def _like(entry, value, where: str):
     """The value, if it is of the kind of the field's default: a whole number, a number, a word, true or false, a table."""
     usual = entry.default_factory() if entry.default_factory is not MISSING else entry.default
-    usual = "" if usual is MISSING else usual
+    usual = NOT_SAID.get(entry.name, "") if usual in (MISSING, None) else usual
     wanted = {bool: bool, int: int, float: int | float, str: str, tuple: tuple, dict: Mapping}.get(type(usual))
     wrong = wanted is not None and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool))
     if wrong or (wanted is Mapping and not all(isinstance(share, int | float) and share >= 0 for share in value.values())):
@@ -171,6 +240,8 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
+        if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
+            raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
     if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
         raise BadRecipe(f"{where}: bridges leave no room for other documents.")
     if recipe.bridges.partner not in PARTNERS:
@@ -179,7 +250,18 @@ def checked(recipe: Recipe, where: str) -> Recipe:
         raise BadRecipe(f"{where}: width {recipe.shape.width} cannot be shared among {recipe.shape.heads} heads.")
     if recipe.apart is not None:
         _check_apart(recipe, where)
+    if recipe.others is not None:
+        _check_others(recipe, where)
     return recipe
+
+
+def _check_others(recipe: Recipe, where: str) -> None:
+    if unknown := sorted(set(recipe.others) - set(recipe.other_streams())):
+        raise BadRecipe(f"{where}: [others] has the unknown stream {unknown[0]!r}; known: {', '.join(recipe.other_streams())}.")
+    if not 0 <= sum(recipe.others.values()) < 1 or min(recipe.others.values(), default=0) < 0:
+        raise BadRecipe(f"{where}: the shares of [others] must be 0 or more and leave room for the languages.")
+    if recipe.corpus is not None or recipe.apart is not None or recipe.languages[0] != "en":
+        raise BadRecipe(f"{where}: [others] needs the world's own text with en first, and no languages apart.")
 
 
 def _check_apart(recipe: Recipe, where: str) -> None:
@@ -201,8 +283,7 @@ def varied(recipe: Recipe, key: str, value) -> Recipe:
     elif room == "mixture":
         changed = replace(recipe, mixture=_mixture(recipe, name, value, key))
     else:
-        table = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
-        changed = table
+        changed = _filled(Recipe, _put(recipe.as_dict(), key.split("."), value, key), key)
     return checked(changed, f"{recipe.name} with {key} = {value}")
 
 
@@ -212,9 +293,8 @@ BRIDGES = {"translation": 0.0, "dictionary": 0.0, "switched": 0.0, "digits": Fal
 def _bridges(bridges: Bridges, name: str, kind: str, key: str) -> Bridges:
     if kind not in (*BRIDGES, "none"):
         raise BadRecipe(f"{key} = {kind}: it can be {', '.join(BRIDGES)} or none.")
-    dropped = BRIDGES if name == "only" else {}
-    dropped = {each: off for each, off in dropped.items() if each != kind} | ({kind: BRIDGES[kind]} if name == "without" and kind != "none" else {})
-    return replace(bridges, **dropped)
+    dropped = set(BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
+    return replace(bridges, **{each: BRIDGES[each] for each in dropped})
 
 
 def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]:
@@ -227,4 +307,7 @@ def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]
 def _put(table: dict, path: list[str], value, key: str) -> dict:
     if len(path) > 1 and not isinstance(table.get(path[0]), Mapping):
         raise BadRecipe(f"{key}: a recipe has no table {path[0]!r}.")
-    return {**table, path[0]: value if len(path) == 1 else _put(table[path[0]], path[1:], value, key)}
+    if len(path) > 1:
+        return {**table, path[0]: _put(table[path[0]], path[1:], value, key)}
+    word = isinstance(value, bool) and isinstance(table.get(path[0]), str)  # YAML reads the word true as a truth value
+    return {**table, path[0]: str(value).lower() if word else value}

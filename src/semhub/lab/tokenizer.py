@@ -4,12 +4,13 @@ The dominant language's words stand whole; the others' are cut into trained piec
 pieces first. Knows no model.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE, Unigram
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
@@ -23,20 +24,29 @@ from semhub.lab.recipe import Recipe
 MARKS = ("<unk>", "<s>", "</s>", "<pad>")
 SPACE = "▁"
 SAMPLE = 6000  # documents per language
+FORMAL_MARKS = r"▁[!-/:-@\[-`{-~](?=▁|$)|[!-/:-@\[-`{-~¡¿。，、：；？！「」《》（）]"
 Words = Counter
 
 
-def splitter() -> pre_tokenizers.PreTokenizer:
-    """Spaces become the mark of the word that follows; digits and punctuation stand alone."""
+def splitter(formal: bool = False) -> pre_tokenizers.PreTokenizer:
+    """Spaces become the mark of the word that follows; digits and punctuation stand alone.
+
+    `formal`, for code and logical forms: line feeds stand alone too, and a punctuation mark between spaces keeps the first of them.
+    """
     metaspace = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first", split=True)
-    return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Punctuation(), pre_tokenizers.Digits(individual_digits=True)])
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    if not formal:
+        return pre_tokenizers.Sequence([metaspace, pre_tokenizers.Punctuation(), digits])
+    breaks, marks = pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Split(Regex(FORMAL_MARKS), "isolated")
+    return pre_tokenizers.Sequence([breaks, metaspace, marks, digits])
 
 
-def words(texts: Iterable[str]) -> Words:
-    """How often each word (with its leading mark) occurs; marks, digits and punctuation are no words."""
-    split = splitter()
+def words(texts: Iterable[str], formal: bool = False) -> Words:
+    """How often each word (with its leading mark) occurs; marks, digits and punctuation are no words, but `formal` ones after a space."""
+    split = splitter(formal)
     found = (word for text in texts for word, _ in split.pre_tokenize_str(text))
-    return Counter(word for word in found if word.strip(SPACE).isalpha())
+    is_mark = lambda word: formal and len(word) == 2 and re.fullmatch(FORMAL_MARKS, word)  # noqa: E731
+    return Counter(word for word in found if word.strip(SPACE).isalpha() or is_mark(word))
 
 
 def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
@@ -48,12 +58,14 @@ def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
         return _wrapped(_byte_pairs(recipe, seed), recipe.shape.context)
     recipe = replace(recipe, bridges=replace(recipe.bridges, partner="true", digits=None))
     texts = {language: list(islice(documents(recipe, language, seed), SAMPLE)) for language in recipe.languages}
+    # Names in code and logical forms are words of the dominant language, which stand whole there too.
+    texts[recipe.languages[0]] += [text for other in recipe.others or () for text in islice(documents(recipe, other, seed), SAMPLE)]
     listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
-    counts = {language: words(sample + listed[language]) for language, sample in texts.items()}
+    counts = {language: words(sample + listed[language], bool(recipe.others)) for language, sample in texts.items()}
     pieces = _pieces(recipe, counts)
     letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")})
     vocabulary = _apart(recipe, counts, pieces, letters)
-    return _wrapped(_assembled(vocabulary, letters), recipe.shape.context)
+    return _wrapped(_assembled(vocabulary, letters, bool(recipe.others)), recipe.shape.context)
 
 
 def _pieces(recipe: Recipe, counts: Mapping[str, Words]) -> dict[str, str]:
@@ -152,14 +164,16 @@ def _byte_pairs(recipe: Recipe, seed: int) -> Tokenizer:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     size = len(MARKS) + len(alphabet) + recipe.shape.pieces * len(recipe.languages)
     trainer = BpeTrainer(vocab_size=size, special_tokens=list(MARKS), initial_alphabet=sorted(alphabet), show_progress=False)
-    built.train_from_iterator((text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer)
+    built.train_from_iterator(
+        (text for language in recipe.languages for text in islice(documents(recipe, language, seed), SAMPLE)), trainer
+    )
     built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])
     return built
 
 
-def _assembled(pieces: list[str], letters: list[str]) -> Tokenizer:
+def _assembled(pieces: list[str], letters: list[str], formal: bool = False) -> Tokenizer:
     built = Tokenizer(_model(pieces, letters))
-    built.pre_tokenizer = splitter()
+    built.pre_tokenizer = splitter(formal)
     built.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     built.add_special_tokens(list(MARKS))
     built.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", MARKS.index("<s>"))])

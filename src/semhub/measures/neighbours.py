@@ -3,8 +3,9 @@
 Pure tensors to numbers; knows no model and no file. What compares every item with every other does so in blocks of rows;
 `cka` is linear in the items. A tie counts against the translation, as in `similarity.precision_at_1`.
 
-CSLS: Conneau et al. 2018, arXiv 1710.04087. Mutual nearest neighbours: Huh et al. 2024, arXiv 2405.07987.
-Debiased CKA: Kornblith et al. 2019 with the unbiased HSIC of Song et al. 2012, eq. 5.
+MEXA: Kargaran et al. 2024, arXiv 2410.05873. CSLS: Conneau et al. 2018, arXiv 1710.04087. Mutual nearest neighbours: Huh et al. 2024, arXiv 2405.07987.
+Debiased CKA: Kornblith et al. 2019 with the unbiased HSIC of Song et al. 2012, eq. 5;
+what the biased one makes of more dimensions than items: Murphy et al. 2024, arXiv 2405.01012.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from semhub.errors import BadInput
+from semhub.measures.similarity import precision_at_1
 
 BLOCK = 1024
 K = 10  # neighbours of CSLS and of mutual neighbours
@@ -22,6 +24,15 @@ ROUNDING = 1e-12
 def reciprocal_ranks(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """`a, b: [item, dim]` -> two `[item]`: 1 / rank of the translation among all n, a to b and b to a (their mean is MRR)."""
     return tuple(torch.cat([1 / (1 + beaten(rows, own)) for rows, own in cosines(*pair)]) for pair in both(a, b))
+
+
+def mexa(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [item, dim]` -> `[item]` of 1.0 and 0.0: is the pair strictly the best of its row and of its column (weak alignment)?
+
+    The mean over items is the MEXA score of a layer.
+    """
+    forth, back = precision_at_1(a, b)
+    return forth * back
 
 
 def csls_at_1(a: Tensor, b: Tensor, k: int = K) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,17 @@ def centre(x: Tensor) -> Tensor:
     return out
 
 
+def standardise(x: Tensor) -> Tensor:
+    """`x: [item, dim]` -> centred, each dimension at unit spread, so that no few rogue dimensions make the cosine.
+
+    Timkey and van Schijndel 2021, arXiv 2109.04404, section 5 (z-scores per dimension, here within one type). A dimension that is
+    constant stays 0.
+    """
+    centred = centre(x)
+    spread = centred.std(0, unbiased=False)
+    return centred / torch.where(spread > 0, spread, 1.0)
+
+
 def precision_at_1(a: Tensor, b: Tensor, block: int = 1024) -> tuple[Tensor, Tensor]:
     """`a, b: [..., item, dim]` -> two `[..., item]` of 1.0 and 0.0: is the translation the nearest of all n, a to b and b to a?
 

@@ -98,6 +98,81 @@ def holm(p: ArrayLike) -> NDArray:
     return adjusted[np.argsort(order)]
 
 
+def power(n: float, effect: float, spread: float, alpha: float = 0.05, two_sided: bool = False) -> float:
+    """Chance that a t-test of the mean finds `effect` among `n` items whose standard deviation is `spread` (noncentral t).
+
+    With clusters, `n` is n / design effect. Raises BadInput for fewer than two items or a spread that is not above 0.
+    """
+    if n < 2 or not spread > 0:
+        raise BadInput(f"Power needs two items or more and a spread above 0, found {n:g} items and a spread of {spread:g}.")
+    shift, least = effect / spread * np.sqrt(n), stats.t.ppf(1 - alpha / (2 if two_sided else 1), n - 1)
+    found = stats.nct.sf(least, n - 1, shift) + (stats.nct.cdf(-least, n - 1, shift) if two_sided else 0.0)
+    return float(found)
+
+
+def items_needed(
+    effect: float, spread: float, wanted: float = 0.9, alpha: float = 0.05, two_sided: bool = False, most: int = 10_000_000
+) -> int | None:
+    """The fewest items at which `power` is `wanted`; None where `most` would not do. Raises BadInput unless effect and spread are above 0."""
+    if not effect > 0:
+        raise BadInput(f"The items needed to find an effect of {effect:g} cannot be told; give one above 0.")
+    enough = lambda n: power(n, effect, spread, alpha, two_sided) >= wanted  # noqa: E731
+    low, high = 1, 2
+    while not enough(high):
+        low, high = high, 2 * high
+        if low > most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def uniformity(p: ArrayLike, clusters: ArrayLike | None = None) -> tuple[float, float]:
+    """`p: [draw]` -> Kolmogorov-Smirnov distance from uniform and its p; nan where one cluster is all there is.
+
+    With clusters (draws of one model), the sample counts as n / design effect.
+    """
+    p = np.asarray(p, dtype=float)
+    distance = float(stats.kstest(p, "uniform").statistic)
+    return distance, float(stats.kstwo.sf(distance, max(1, round(len(p) / clustering(p, clusters)))))
+
+
+def share_at_most(hits: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.95) -> tuple[float, float]:
+    """`hits: [draw]` of 0 and 1 -> their share and its one-sided upper end (Clopper-Pearson).
+
+    With clusters, at the effective number of draws (Korn and Graubard 1998).
+    """
+    hits = np.asarray(hits, dtype=float)
+    n = len(hits) / clustering(hits, clusters)
+    k = hits.mean() * n
+    return float(hits.mean()), float(stats.beta.ppf(level, k + 1, n - k)) if k < n else 1.0
+
+
+def clustering(values: ArrayLike, clusters: ArrayLike | None = None) -> float:
+    """`values: [draw]`, `clusters: [draw]` -> the design effect 1 + (m - 1) ICC, at least 1; nan for a single cluster of several draws.
+
+    ICC by one-way analysis of variance; m is the size of a cluster, weighted by its draws.
+    """
+    values = np.asarray(values, dtype=float)
+    if clusters is None:
+        return 1.0
+    _, label = np.unique(np.asarray(clusters), return_inverse=True)
+    sizes = np.bincount(label)
+    k, n = len(sizes), len(values)
+    if k == n:
+        return 1.0
+    if k == 1:
+        return float("nan")
+    means = np.bincount(label, values) / sizes
+    between = (sizes * (means - values.mean()) ** 2).sum() / (k - 1)
+    inside = ((values - means[label]) ** 2).sum() / (n - k)
+    typical = (n - (sizes**2).sum() / n) / (k - 1)
+    total = between + (typical - 1) * inside
+    icc = (between - inside) / total if total > 0 else 0.0
+    return max(1.0, 1 + ((sizes**2).sum() / n - 1) * float(icc))
+
+
 def _bootstrap(top: NDArray, bottom: NDArray, clusters, seed: int, resamples: int, level: float) -> Interval:
     """Interval of sum(top) / sum(bottom) over items; a mean is the ratio whose bottom is 1."""
     shape = np.broadcast_shapes(top.shape, bottom.shape)[1:]

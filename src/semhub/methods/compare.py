@@ -1,20 +1,23 @@
 """The procedure of `Compare`: states of one meaning in two types, against states of other meanings (Eq. 1).
 
 Blind to which model is read and to what the items are about. Rows: `adjusted_cosine` (S_l), `p_at_1` both ways, `cosine` by
-kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); beside them `mrr`, `csls_at_1`, `mutual_knn`, `cka`.
+kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); beside them `mrr`, `mexa`, `csls_at_1`, `mutual_knn`,
+`cka`, and of each type `centrality`, `centrality_p_at_1` and `explained` (its place among the others; group: the type).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from semhub.errors import BadInput
-from semhub.measures import neighbours, similarity
+from semhub.measures import centrality, neighbours, similarity
 from semhub.measures.permutation import peak_p
+from semhub.methods import alike
+from semhub.methods.alike import Tokens
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
 from semhub.types import Concept, Input
@@ -23,6 +26,7 @@ from semhub.types import shown as with_media
 Key = tuple[str, str, str | None]  # measure, group, control
 PERMUTATIONS = 499
 EXTRA_VARIANTS = ("centred", "standardised")
+ALIKE = "overlap-matched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class View:
     concepts: Sequence[Concept]
     sides: dict[str, Side]
     matched: dict[str, tuple[list[int], list[int]]]
+    tokens: dict[str, Tokens]
 
     def columns(self, **more) -> dict:
         return {"position": self.place.name, "split": self.split, **more}
@@ -80,7 +85,13 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
     if len(concepts) < 2:
         raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
     sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
-    return View(split, place, concepts, sides, {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()})
+    matched = {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()}
+    known = types if ask.alike or "p_value" in ask.measures else ()
+    return View(split, place, concepts, sides, matched, {t: tokens(ask, bench, place, t, concepts) for t in known})
+
+
+def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
+    return alike.tokens_of(bench.of(type).model.token_ids([shown(place, type, c) for c in concepts], ask.special))
 
 
 def shown(place: Place, type: str, concept: Concept) -> Input | None:
@@ -90,10 +101,6 @@ def shown(place: Place, type: str, concept: Concept) -> Input | None:
     form = concept.forms[type]
     text = place.text(type, form.text)
     return None if text is None else with_media(text, form.media, type)
-
-
-def text_of(given: Input) -> str:
-    return given if isinstance(given, str) else given.text
 
 
 def read_ahead(ask: Compare, bench: Bench, type: str, concepts: Sequence[Concept]) -> None:
@@ -141,18 +148,26 @@ def matched_pairs(concepts: Sequence[Concept], key, seed: int) -> tuple[list[int
 def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequence[str]) -> list[Measured]:
     """Every quantity of one view, per item and layer."""
     layers = bench.chosen(ask.first_layer)
+    asked = wanted if variant == ask.variants[0] else ask.measures
+    likes = look_alikes(view) if ask.alike else {}
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
         for left, right in pairs_of(ask, sides):
-            asked = wanted if variant == ask.variants[0] else ask.measures
-            for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked):
+            matched = {**view.matched, ALIKE: likes[left, right]} if likes else view.matched
+            for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked, matched):
                 table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
+    if "centrality" in asked:
+        table |= central(table, list(view.sides))
     headline = variant == ask.variants[0]
     return [
         Measured(m, values, view.columns(variant=variant, group=group, control=control), layers, headline and control is None)
         for (m, group, control), values in table.items()
     ]
+
+
+def look_alikes(view: View) -> dict[tuple[str, str], tuple[list[int], list[int]]]:
+    return {pair: alike.look_alikes(*alike.aligned(*(view.tokens[t] for t in pair))) for pair in combinations(view.sides, 2)}
 
 
 def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tuple[Tensor, dict[str, tuple[list[int], Tensor]]]:
@@ -166,17 +181,25 @@ def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tu
     return items, {name: (having, x) for (name, (having, _)), x in zip(side.negatives.items(), rest, strict=True)}
 
 
-def standardised(x: Tensor) -> Tensor:
-    """`x: [item, dim]` centred, each dimension at unit spread, so that no few dimensions make the cosine."""
-    centred = similarity.centre(x)
-    spread = centred.std(0, unbiased=False)
-    return centred / torch.where(spread > 0, spread, 1.0)
+VARIANTS = {"raw": lambda x: x, "centred": similarity.centre, "standardised": similarity.standardise}
 
 
-VARIANTS = {"raw": lambda x: x, "centred": similarity.centre, "standardised": standardised}
+def central(table: dict[Key, np.ndarray], types: list[str]) -> dict[Key, np.ndarray]:
+    """Every type's place among the others: mean S with each, mean P@1 from each into it, share of the others' S explained through it."""
+    of = lambda measure, pair: table.get((measure, "-".join(pair), None))  # noqa: E731
+    shared = {pair: of("adjusted_cosine", pair) for pair in combinations(types, 2)}
+    ways = {pair: of("p_at_1", pair) for pair in permutations(types, 2)}
+    found = {}
+    if all(values is not None for values in shared.values()):
+        found = {"centrality": centrality.centrality(shared), "explained": centrality.explained(shared)}
+    if all(values is not None for values in ways.values()):
+        found["centrality_p_at_1"] = centrality.inward(ways)
+    return {(measure, type, None): values for measure, by_type in found.items() for type, values in by_type.items()}
 
 
-def quantities(ask: Compare, view: View, a, b, types: tuple[str, str], wanted: Sequence[str]) -> Iterator[tuple[Key, object, np.ndarray]]:
+def quantities(
+    ask: Compare, view: View, a, b, types: tuple[str, str], wanted: Sequence[str], matched: Mapping[str, tuple[list[int], list[int]]]
+) -> Iterator[tuple[Key, object, np.ndarray]]:
     """(key, items, values) of one pair of types at one layer."""
     (x, x_negatives), (y, y_negatives), group, back = a, b, "-".join(types), "-".join(reversed(types))
     if "adjusted_cosine" in wanted:
@@ -184,7 +207,7 @@ def quantities(ask: Compare, view: View, a, b, types: tuple[str, str], wanted: S
         for name in {**x_negatives, **y_negatives}:
             items, values = against(x, y, x_negatives.get(name), y_negatives.get(name))
             yield ("adjusted_cosine", group, name), items, values.numpy()
-        for name, (items, others) in view.matched.items():
+        for name, (items, others) in matched.items():
             if items:
                 values = similarity.contrast_items(x[items], y[items], x[others], y[others])
                 yield ("adjusted_cosine", group, name), items, values.numpy()
@@ -192,13 +215,15 @@ def quantities(ask: Compare, view: View, a, b, types: tuple[str, str], wanted: S
         if name in wanted:
             for direction, values in zip((group, back), both_ways(x, y), strict=True):
                 yield (name, direction, None), slice(None), values.numpy()
-    if "mutual_knn" in wanted:
-        yield ("mutual_knn", group, None), slice(None), neighbours.mutual_neighbours(x, y).numpy()
+    for name, one_way in ONE_WAY.items():
+        if name in wanted:
+            yield (name, group, None), slice(None), one_way(x, y).numpy()
     if ask.result is not None:
         yield from by_result(ask, view, x, y, group)
 
 
 BOTH_WAYS = {"p_at_1": similarity.precision_at_1, "mrr": neighbours.reciprocal_ranks, "csls_at_1": neighbours.csls_at_1}
+ONE_WAY = {"mexa": neighbours.mexa, "mutual_knn": neighbours.mutual_neighbours}
 
 
 def against(
@@ -255,32 +280,17 @@ def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str])
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
     """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
     rows, layers = [], bench.chosen(ask.first_layer)
+    facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
     for left, right in pairs_of(ask, view.sides):
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
-        p = peak_p(pairs, strata_of(ask, bench, view, left, right), PERMUTATIONS, bench.seed)
+        p = chance(pairs, view.tokens[left], view.tokens[right], facets, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
 
 
-def strata_of(ask: Compare, bench: Bench, view: View, left: str, right: str) -> list[tuple]:
-    """What permuted meanings share: the declared facets, the length of both sides, and whether the sides share words."""
-    lengths = [token_bins(bench.of(t), [shown(view.place, t, c) for c in view.concepts]) for t in (left, right)]
-    return [
-        (*(c.facets.get(name) for name in ask.strata), *bins, overlap(view.place, c, left, right))
-        for c, *bins in zip(view.concepts, *lengths, strict=True)
-    ]
-
-
-def token_bins(bench: Bench, texts: Sequence[Input], bins: int = 4) -> list[int]:
-    """The quarter of the lengths in tokens that each text falls into; images and sounds all fall into one."""
-    if not all(isinstance(text, str) for text in texts):
-        return [0] * len(texts)
-    lengths = np.array([len(e.ids) for e in bench.model.encode(list(texts))])
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)[1:-1]))
-    return np.searchsorted(edges, lengths, side="right").tolist()
-
-
-def overlap(place: Place, concept: Concept, left: str, right: str) -> bool:
-    """Whether the two sides share a written word or number (names, figures), case aside."""
-    a, b = ({w for w in text_of(shown(place, t, concept)).lower().split() if w.isalnum()} for t in (left, right))
-    return bool(a & b)
+def chance(
+    layers: Iterable[tuple[Tensor, Tensor]], a: Tokens, b: Tokens, facets: Sequence[tuple], seed: int = 0, draws: int = PERMUTATIONS
+) -> float:
+    """`layers`: pairs of states `[item, dim]` -> p of the highest S_l, given the tokens of both sides (`methods.alike`)."""
+    a, b = alike.aligned(a, b)
+    return peak_p(layers, alike.strata(a, b, facets), draws, seed, alike.surface(a, b, seed))

@@ -47,7 +47,8 @@ class Compare:
     `matched`: further controls by name, each a key; an item's negative is another item of the same key.
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
-    when they are not independent. `strata`: facets that a permutation of meanings keeps. `around`: compare only pairs with this type.
+    when they are not independent. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched`
+    too, whose negative is the item of the same length that shares most tokens. `around`: compare only pairs with this type.
     """
 
     types: tuple[str, ...]
@@ -64,6 +65,7 @@ class Compare:
     intervals: bool = True
     cluster: str | None = None
     strata: tuple[str, ...] = ()
+    alike: bool = False
     special: bool = True
     around: str | None = None
 

@@ -171,7 +171,8 @@ def excesses(whole: Table, table: Table, own: str, spots: Sequence[Spot], types:
     """`prob_excess`: the probability of each group's word, minus its mean over all places of the split."""
     found = []
     for t in types:
-        usual = np.nanmean(np.exp(whole.values[t, "right"]), 0)
+        right = np.exp(whole.values[t, "right"])
+        usual = np.nansum(right, 0) / (~np.isnan(right)).sum(0).clip(1)
         values = np.where(usable(spots, own, t)[:, None], np.exp(table.values[t, "right"]) - usual, np.nan)
         found.append(Measured("prob_excess", values, {**columns, "group": f"{own}:{t}"}, table.layers))
     return found

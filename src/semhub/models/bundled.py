@@ -51,7 +51,9 @@ def bundled() -> list[Bundled]:
     folders = sorted(path for path in SHELF.iterdir() if (path / "config.json").is_file()) if SHELF.is_dir() else []
     stored = [described(folder) for folder in folders]
     twins = [
-        Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path) for hub in stored if hub.role == "hub"
+        Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path)
+        for hub in stored
+        if hub.role == "hub"
     ]
     return sorted([*stored, *twins, *together(stored)], key=lambda each: (each.role != "hub", each.name != HUB, each.name))
 
@@ -65,11 +67,12 @@ def described(folder: Path) -> Bundled:
 
 
 def types_of(recipe: dict) -> tuple[str, ...]:
-    """What a recipe says that its model reads: its `types`, or the languages of its mixture, and digits where it has sums."""
+    """What a recipe says that its model reads: its `types`, or its languages, digits where it has sums, and code or formula."""
     mixture = recipe.get("mixture", {})
     languages = tuple(language for language in recipe.get("languages", ()) if mixture.get(language, 0) > 0)
     digits = ("digits",) if recipe.get("subjects", {}).get("sums") and "corpus" not in recipe else ()
-    return tuple(recipe.get("types", ())) or languages + digits
+    others = dict.fromkeys(stream.rpartition("=")[2] for stream, share in recipe.get("others", {}).items() if share > 0)
+    return tuple(recipe.get("types", ())) or (*languages, *digits, *others)
 
 
 def read(path: Path) -> dict:
@@ -114,13 +117,13 @@ def nearest_bundled(name: str) -> str | None:
     return near[0] if near else None
 
 
-def untrained_network(twin: Bundled):
-    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a fixed seed."""
+def untrained_network(twin: Bundled, seed: int = UNTRAINED_SEED):
+    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a seed."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = twin.require()
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.random.fork_rng():
-        torch.manual_seed(UNTRAINED_SEED)
+        torch.manual_seed(seed)
         return folder, AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

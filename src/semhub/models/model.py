@@ -97,6 +97,10 @@ class Model:
         """Texts as `tokenizer(text)` gives them, with special tokens or (`special=False`) without any; media by the processor."""
         return senses.encode_all(self, texts, special)
 
+    def token_ids(self, inputs: Sequence[Input], special: bool = True) -> list[list[int]]:
+        """The ids of each input, placeholders of media among them; no tower is run."""
+        return senses.ids_of(self, inputs, special)
+
     def stream(
         self, texts: Sequence[Input], at: Where, layers: Sequence[int] | None = None, batch_tokens: int = BATCH_TOKENS, special: bool = True
     ) -> Iterator[Batch]:

@@ -39,7 +39,8 @@ class Strangers:
             return getattr(next(iter(self.__dict__["speakers"].values())), name)
         if name in ("read", "read_at", "stream", "generate", "edit", "unembed", "head", "network"):
             each = " or ".join(model.name for model in self.__dict__["speakers"].values())
-            raise BadInput(f"{self.__dict__['name']} is several models that never met: only their states can be compared. Name one: {each}.")
+            mine = self.__dict__["name"]
+            raise BadInput(f"{mine} is several models that never met: only their states can be compared. Name one: {each}.")
         raise AttributeError(name)
 
     @property

@@ -11,9 +11,9 @@ from dataclasses import replace
 from semhub.report import pushes
 from semhub.report.folder import Run, listed, mapped
 from semhub.report.plots import GREY, Panel, Path, Plot, Style, styled
-from semhub.verdicts.slices import Curve, curve, distinct, headline, number, where
 from semhub.report.views import View, capital, model_styles, panel, type_style
 from semhub.report.words import control_name, pair_name, reading_name, type_name
+from semhub.verdicts.slices import Curve, curve, distinct, headline, number, where
 
 UNDRAWN = {"p_value", "eligible", "coverage", "logprob", "disagreement", "pc1", "pc2"}
 VARIED = ("control", "position", "split", "variant")

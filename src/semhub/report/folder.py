@@ -12,42 +12,26 @@ The only file of this room that opens the store. What it expects of the folder:
 `readings.parquet`
     the columns of `types.COLUMNS`.
 `tokens.json`, `parts/*.json`
-    what is left beside the readings: `tokens` (see `tokenmap.py`), `paths` (see `figures.py`), `chosen` (see `used.py`),
+    what is left beside the readings: `tokens` (see `tokenmap.py`), `paths` (see `figures.py`), `chosen` (see `verdicts`),
     each with the `model` that it was read from.
 
 Every key may be missing: the page then says "not recorded".
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from semhub.errors import BadInput
-from semhub.verdicts.slices import where
 from semhub.runs.store import read_json
 from semhub.types import COLUMNS, KEY
-
-HUB, CONTROL, MECHANICS = "hub", "control:", "mechanics"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A model of the run, as the spec describes it."""
-
-    name: str
-    role: str = ""
-    facts: Mapping = field(default_factory=dict)
-
-    @property
-    def control(self) -> bool:
-        return self.role.startswith(CONTROL)
-
-    @property
-    def mechanics(self) -> bool:
-        """Whether nothing that this model shows may be called a finding."""
-        return self.role in (MECHANICS, CONTROL + "untrained")
+from semhub.verdicts.evidence import Evidence, Subject
+from semhub.verdicts.files import main_of, mapped, read_evidence
+from semhub.verdicts.judging import judge
+from semhub.verdicts.slices import where
+from semhub.verdicts.thresholds import LIMITS, Thresholds
+from semhub.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +42,15 @@ class Run:
     spec: Mapping
     readings: pd.DataFrame
     subjects: tuple[Subject, ...]
-    extras: tuple[Mapping, ...] = ()
+    extras: tuple[Mapping, ...]
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...]
+    limits: Thresholds = LIMITS
 
     @property
     def main(self) -> Subject:
         """The model that the run was asked for: the first one that is no control."""
-        return next((s for s in self.subjects if not s.control), self.subjects[0])
+        return main_of(self.subjects)
 
     @property
     def controls(self) -> tuple[Subject, ...]:
@@ -96,19 +83,27 @@ class Run:
             if found.get(key) and model in (None, found.get("model")):
                 yield found[key]
 
+    def judged(self, claim: str, model: str | None = None) -> list[Verdict]:
+        """The verdicts on a claim, of one model (the main one unless told)."""
+        return [v for v in self.verdicts if v.claim == claim and v.model == (model or self.main.name)]
+
+    def last_layer(self, task: str) -> float:
+        """L of the main model: from the spec, else the highest layer that was read."""
+        told = self.main.facts.get("layers")
+        return float(told) if isinstance(told, int) else float(self.part(task=task)["layer"].max())
+
     def part(self, **columns: object) -> pd.DataFrame:
         """The readings whose columns hold these values; None matches null."""
         return where(self.readings, **columns)
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run folder; raises BadInput if it holds no readings or they are not readings."""
-    path = folder / "readings.parquet"
-    if not path.exists():
-        raise BadInput(f"{folder} holds no readings.parquet; run `semhub run --out {folder}` first.")
-    readings = _readings(path)
+def read_run(folder: Path, limits: Thresholds = LIMITS) -> Run:
+    """Read a run folder and judge it; raises BadInput if it holds no readings or they are not readings."""
+    evidence = read_evidence(folder)
+    readings = _readings(folder / "readings.parquet")
     spec = mapped(read_json(folder / "spec.json"))
-    return Run(folder, spec, readings, _subjects(spec, readings), tuple(_extras(folder)))
+    subjects = evidence.subjects or (Subject("no model"),)
+    return Run(folder, spec, readings, subjects, tuple(_extras(folder)), evidence, tuple(judge(evidence, limits)), limits)
 
 
 def listed(value: object) -> list:
@@ -116,33 +111,12 @@ def listed(value: object) -> list:
     return value if isinstance(value, list) else []
 
 
-def mapped(value: object) -> Mapping:
-    """A JSON object, or nothing."""
-    return value if isinstance(value, Mapping) else {}
-
-
 def _readings(path: Path) -> pd.DataFrame:
     frame = pd.read_parquet(path)
-    missing = [c for c in COLUMNS if c not in frame.columns]
-    if missing:
-        raise BadInput(f"{path} lacks the columns {', '.join(missing)}; it was not written by semhub run.")
     frame = frame[list(COLUMNS)].astype(dict.fromkeys(KEY[:9], "category"))
     for column in ("layer", "strength", "value", "low", "high", "n"):
         frame[column] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
     return frame
-
-
-def _subjects(spec: Mapping, readings: pd.DataFrame) -> tuple[Subject, ...]:
-    told = [Subject(_name(m), str(mapped(m).get("role") or ""), mapped(m)) for m in listed(spec.get("models"))]
-    known = {s.name for s in told}
-    found = [Subject(str(m), _role_by_name(str(m))) for m in readings["model"].unique() if str(m) not in known]
-    return tuple(told + found) or (Subject("no model"),)
-
-
-def _role_by_name(name: str) -> str:
-    """Controls carry their kind at the end of their name: `semhub-text-untrained`."""
-    kind = name.rsplit("-", 1)[-1]
-    return CONTROL + kind if kind in ("untrained", "mispaired", "deranged", "apart", "strangers") else ""
 
 
 def _extras(folder: Path) -> Iterator[Mapping]:

@@ -10,24 +10,27 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from semhub.report import anchored, fonts, plots, prose, shared, tables, tokenmap, used
-from semhub.report.answers import Answer, anchored_answer, shared_answer, used_answer
+from semhub.report import fonts, plots, prose, tables, tokenmap
+from semhub.report.answers import Answer, answers
 from semhub.report.figures import figures_of
 from semhub.report.folder import Run, listed, mapped, read_run
 from semhub.report.plots import Plot
 from semhub.report.tables import Table
 from semhub.report.words import described
 from semhub.runs.store import slug, write_whole
+from semhub.verdicts.files import keep_verdicts
+from semhub.verdicts.thresholds import LIMITS, Thresholds
 
 LIMIT = 3_000_000  # bytes of the page; what it may hold is cut long before
 FIGURES, ROWS, ALT, TEXT, NOTES = 1_800_000, 60, 1500, 400, 20  # bytes of all figures; rows of a table; letters and notes of one kind
+VERDICTS = 30  # verdicts of one claim that the page opens; verdicts.json has them all
 KEY_FIGURES = {
     "shared": ("adjusted_cosine-models", "adjusted_cosine-control", "adjusted_cosine-split"),
     "anchored": ("anchor-models", "prob-answers"),
     "used": ("sentiment_change-controls", "sentiment-dose", "sentiment_change-layers"),
 }
-WORDED = ("what", "group", "against")  # columns of words, which start at the left
-TASKS = {"shared": shared.TASK, "anchored": anchored.TASK, "used": used.TASK}
+WORDED = ("what", "group", "against", "verdict", "task", "anchor")  # columns of words, which start at the left
+TASKS = {"shared": "multilingual/similarity", "anchored": "multilingual/lens", "used": "multilingual/steering"}  # whose figures lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,14 @@ class Section:
     table: Table | None = None
 
 
-def write(folder: Path) -> Path:
-    """Write figures, tables and page of a run folder -> the page's path. Raises BadInput where there is nothing to tell."""
-    run = read_run(folder)
+def write(folder: Path, limits: Thresholds = LIMITS) -> Path:
+    """Write verdicts, figures, tables and page of a run folder -> the page's path. Raises BadInput where there is nothing to tell."""
+    run = read_run(folder, limits)
+    keep_verdicts(folder, run.verdicts, limits)
     pictures = {task: list(pictures_of(run, task, folder)) for task in run.tasks}
-    found = shared.meetings(run), anchored.anchorings(run), used.steerings(run)
-    claims = list(claim_sections(run, found, pictures))
+    claims = list(claim_sections(run, pictures))
     tasks = [task_section(run, task, pictures[task]) for task in run.tasks]
-    controls = tables.controls_table(run, *found)
+    controls = tables.controls_table(run)
     maps = tokenmap.maps(run)
     write_files(run, folder, [*(s.table for s in (*claims, *tasks)), controls], maps)
     page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps)
@@ -94,14 +97,13 @@ def write_files(run: Run, folder: Path, found: Sequence[Table | None], maps: Seq
 # sections ------------------------------------------------------------------------------------------------------------
 
 
-def claim_sections(run: Run, found, pictures: dict) -> Iterable[Section]:
+def claim_sections(run: Run, pictures: dict) -> Iterable[Section]:
     """The three claims, each with the figures that it rests on, taken out of its task's own."""
-    told = (shared_answer(run, found[0]), anchored_answer(run, found[1]), used_answer(run, found[2]))
-    made = (tables.shared_table(found[0]), tables.anchored_table(found[1]), tables.used_table(found[2]))
-    for answer, table in zip(told, made, strict=True):
+    for answer in answers(run):
         task = TASKS[answer.key]
         mine = [each for ending in KEY_FIGURES[answer.key] for each in pictures.get(task, []) if each[0].name == f"{task}-{ending}"]
         pictures[task] = [each for each in pictures.get(task, []) if each not in mine]
+        table = tables.verdict_table(run, answer.key)
         yield Section(answer.key, answer.title, answer, {}, tuple(picture(*each) for each in mine), table)
 
 
@@ -154,6 +156,7 @@ def render(run: Run, *, claims: Sequence[Section], tasks: Sequence[Section], con
         "notes": [brief(note) for note in listed(mapped(run.spec.get("data")).get("notes"))[:NOTES]],
         "rows_shown": ROWS,
         "worded": WORDED,
+        "verdicts_shown": VERDICTS,
         "slug": slug,
         "font": None,
     }

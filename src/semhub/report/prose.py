@@ -6,10 +6,11 @@ Composed by rule from spec and readings; quotes no value.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from semhub.report.folder import Run, Subject, listed, mapped
-from semhub.report.rules import LIMITS
-from semhub.verdicts.slices import distinct
+from semhub.report.folder import Run, listed, mapped
 from semhub.report.words import count, listing, type_name, written
+from semhub.verdicts.judging import CLAIMS
+from semhub.verdicts.slices import distinct
+from semhub.verdicts.thresholds import told
 
 PAPER = """\
 @inproceedings{wu2025semantichub,
@@ -55,7 +56,12 @@ GLOSSARY = {
     ),
     "interval": (
         "The range in square brackets, and the shade around a curve: if the experiment were repeated with other items of the same "
-        "kind, 95 of 100 such ranges would hold the true mean. “Above 0” here always means: with the whole range."
+        "kind, 95 of 100 such ranges would hold the true mean."
+    ),
+    "verdict": (
+        "Supported: the whole interval lies at or above the smallest effect that would matter, every control was beaten, and chance is "
+        "ruled out after correction for all tests of the run. Contradicted: the whole interval lies below the smallest effect that would "
+        "matter. Undecided: anything else; that no effect could be shown is no proof that there is none."
     ),
     "control model": (
         "A model in which no hub is expected: untrained (random weights), or trained on texts whose translations were swapped "
@@ -167,17 +173,16 @@ def world_note(run: Run) -> str:
     return note
 
 
-def rules_told() -> list[str]:
-    """The thresholds that decide the page's words."""
-    return [
-        "“Above 0” is said only where the whole 95% interval lies above 0; “not distinguishable” where it holds 0.",
-        f"S below {LIMITS.similarity:g} is called small even if its interval lies above 0.",
-        f"A figure from fewer than {LIMITS.enough} items is shown but not spoken of.",
-        f"A right word counts as spoken at a probability of {LIMITS.probability:g} or more, {LIMITS.ratio:g} times that of wrong words.",
-        f"A peak that permuted meanings reach with p above {LIMITS.p_value:g} is put down to chance.",
-        "Two models are told apart only where their intervals do not overlap.",
-        "Intervals are not corrected for the number of figures on this page.",
-    ]
+def needs_told() -> list[tuple[str, list[tuple[str, str]]]]:
+    """What each claim needs to be supported: (claim, (need, how it is decided))."""
+    return [(claim.CLAIM, [(name, what.replace("`", "")) for name, what in claim.NEEDS.items()]) for claim in CLAIMS]
+
+
+def thresholds_told(run: Run) -> list[tuple[str, str, str]]:
+    """(name, value, what it is) of every threshold that decided this page's verdicts."""
+    told_of = told()
+    values = run.limits.as_dict()
+    return [(name, ", ".join(value) if isinstance(value, list) else str(value), told_of[name]) for name, value in values.items()]
 
 
 def provenance(run: Run) -> list[tuple[str, str]]:
@@ -196,7 +201,7 @@ def provenance(run: Run) -> list[tuple[str, str]]:
     return [(name, "not recorded" if value is None else str(value)) for name, value in facts]
 
 
-def certificate(subject: Subject) -> list[tuple[str, str, str]]:
+def certificate(subject) -> list[tuple[str, str, str]]:
     """(check, result, error against tolerance) of a model's certificate."""
     checks = [mapped(c) for c in listed(mapped(subject.facts.get("certificate")).get("checks"))]
     told = {True: "passed", False: "failed"}

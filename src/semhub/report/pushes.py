@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from semhub.report import used
 from semhub.report.folder import Run
 from semhub.report.plots import CYCLE, Line, Panel, Plot, styled
-from semhub.verdicts.slices import curve, distinct, headline, where
 from semhub.report.views import View, capital, model_styles, panel
 from semhub.report.words import control_name, measure_name, pair_name, type_name
+from semhub.verdicts.slices import curve, distinct, headline, where
+from semhub.verdicts.used import setting
 
 STRENGTH = "strength of the push"
 TOGETHER = ("correct", "unchanged", "other")  # shares of one whole: one figure for all
@@ -19,7 +19,7 @@ def figures_of(run: Run, task: str) -> list[Plot | None]:
     frame = run.part(task=task, model=run.main.name)
     if not frame["strength"].notna().any():
         return []
-    target = used.target_of(frame)
+    target = target_of(frame)
     plain, change = View.of(run, task, target), View.of(run, task, f"{target}_change")
     first = [forest(change, target), dose(plain) if target not in TOGETHER else None, over_written_layers(change, target)]
     return [*first, sources(change, target), cost(run, task, target), shares(run, task, target)]
@@ -32,7 +32,7 @@ def dose(view: View) -> Plot | None:
     for group in swept(view):
         lines = []
         for subject, style in zip((view.run.main, *view.run.controls), model_styles(view.run).values(), strict=True):
-            found = used.setting(view.run, view.task, target, group, subject)
+            found = setting(view.run.evidence, view.task, target, group, subject)
             rows = headline(where(view.rows, group=group, model=subject.name))
             points = curve(rows[rows["layer"] == found[0]], "strength")
             lines.append((subject.name, points if len(points) > 2 else (), style))
@@ -48,7 +48,7 @@ def cost(run: Run, task: str, target: str) -> Plot | None:
     others = [str(m) for m in distinct(dosed["measure"]) if m not in (target, *TOGETHER) and not derived(str(m))]
     groups = swept(View.of(run, task, target))
     styles = styled([pair_name(group) for group in groups])
-    layers = {group: used.setting(run, task, target, group, run.main)[0] for group in groups}
+    layers = {group: setting(run.evidence, task, target, group, run.main)[0] for group in groups}
     panels = []
     for measure in others:
         rows = headline(where(dosed, measure=measure))
@@ -64,7 +64,7 @@ def over_written_layers(view: View, target: str) -> Plot | None:
     """Where a push works: its change at each layer, at the strength chosen, in both directions."""
     panels = []
     for group in swept(view):
-        strength = used.setting(view.run, view.task, target, group, view.run.main)[1] or 0.0
+        strength = setting(view.run.evidence, view.task, target, group, view.run.main)[1] or 0.0
         rows = headline(where(view.own, group=group))
         lines = [(way, curve(where(rows, strength=sign * strength)), style) for way, sign, style in WAYS]
         panels.append(panel(pair_name(group), lines))
@@ -89,7 +89,7 @@ def sources_panel(view: View, target: str, type: str, found: list[str]) -> Panel
     if len(found) < 2:
         return None
     main = next((s for s in found if s == view.run.dominant), found[0])
-    layer, strength = used.setting(view.run, view.task, target, f"{main}>{type}", view.run.main)
+    layer, strength = setting(view.run.evidence, view.task, target, f"{main}>{type}", view.run.main)
     lines = []
     for label, sign, style in WAYS:
         rows = where(view.own, layer=layer, strength=sign * (strength or 0.0))
@@ -105,7 +105,7 @@ def swept(view: View) -> list[str]:
 
 
 def forest_panel(view: View, target: str, group: str) -> Panel:
-    layer, strength = used.setting(view.run, view.task, target, group, view.run.main)
+    layer, strength = setting(view.run.evidence, view.task, target, group, view.run.main)
     rows = headline(where(view.own, group=group), keep=("control", "position"))
     lines = []
     for label, sign, style in WAYS:
@@ -127,7 +127,7 @@ def shares(run: Run, task: str, target: str) -> Plot | None:
     panels = []
     for subject in (run.main, *run.controls):
         rows = headline(where(frame, model=subject.name))
-        layer = used.setting(run, task, target, str(rows["group"].iloc[0]), subject)[0] if len(rows) else None
+        layer = setting(run.evidence, task, target, str(rows["group"].iloc[0]), subject)[0] if len(rows) else None
         rows = rows[rows["layer"] == layer]
         lines = [(measure_name(kind), curve(where(rows, measure=kind), "strength")) for kind in kinds]
         panels.append(panel(subject.name, [(*line, style) for line, style in zip(lines, CYCLE, strict=False)]))
@@ -137,3 +137,10 @@ def shares(run: Run, task: str, target: str) -> Plot | None:
 
 def derived(measure: str) -> bool:
     return measure.endswith(("_change", "_excess"))
+
+
+def target_of(rows) -> str:
+    """The measure that a task's pushes are meant to move: the one whose changes it kept, else sentiment or correct answers."""
+    measures = [str(m) for m in distinct(rows["measure"])]
+    kept = next((m.removesuffix("_change") for m in measures if m.endswith("_change")), None)
+    return kept or ("sentiment" if "sentiment" in measures else "correct")

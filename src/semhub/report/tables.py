@@ -9,13 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from semhub.report.anchored import Anchoring
 from semhub.report.folder import Run
-from semhub.report.rules import LIMITS
-from semhub.report.shared import Meeting, last_layer
-from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
-from semhub.report.used import Steering
 from semhub.report.words import control_name, listing, measure_name, pair_name, reading_name, type_name, with_interval, written
+from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.verdict import Control, Verdict
 
 Cell = str | float | int | Estimate | None
 
@@ -95,72 +92,65 @@ def latex(text: str) -> str:
 # of the claims -------------------------------------------------------------------------------------------------------
 
 
-def shared_table(found: Sequence[Meeting]) -> Table | None:
-    """One row per pair, read at its highest middle layer."""
+def verdict_table(run: Run, claim: str) -> Table | None:
+    """One row per verdict of the main model: the effect, the effect beyond every control, and what else was read at that place."""
     rows = []
-    for m in (m for m in found if m.top):
-        row: dict[str, Cell] = {"pair": pair_name(m.pair), "layer": place(m.top), "S": m.top, "S at layer 0": m.start}
-        row |= {f"S at layer {m.last:g}": m.end}
-        row |= {f"against {control_name(name)}": e for name, e in m.negatives.items()}
-        row |= {f"S, {reading_name(name)}": e for name, e in m.splits.items()}
-        row |= {f"P@1 {way}": e.value for way, e in zip(("there", "back"), m.retrieval.values(), strict=False)}
-        row |= {} if m.p is None else {"p": written(m.p, 3)}
-        rows.append(row | {"n": m.top.n})
-    return table("shared", "Similarity S of translations at the highest middle layer of each pair, with 95% intervals.", rows)
+    for v in run.judged(claim):
+        row: dict[str, Cell] = {HEADS[claim]: type_name(v.group) if claim == "anchored" else pair_name(v.group), "verdict": v.verdict}
+        row |= {} if claim != "anchored" else {"anchor": type_name(v.anchor or "–")}
+        row |= {EFFECTS[claim]: v.estimate, "layer": place_of(v.layer)}
+        row |= {} if claim != "used" else {"strength": place_of(v.strength)}
+        row |= {control_name(c.name): estimate_of(c) for c in v.controls}
+        row |= beside(run, v) if claim == "shared" else {}
+        rows.append(row | {"p": None if v.p is None else written(v.p, 3), "n": v.n})
+    return table(claim, CAPTIONS[claim], rows)
 
 
-def anchored_table(found: Sequence[Anchoring]) -> Table | None:
-    """One row per type of prompt, read at the layer that the answer speaks of."""
-    rows = []
-    for a in (a for a in found if a.top):
-        dominant = type_name(a.dominant)
-        row: dict[str, Cell] = {"prompts": type_name(a.type), "layer": place(a.top), f"{dominant} minus own word": a.top}
-        row |= {"wrong words, same layer": at(a.wrong, a.top.at), f"at layer {a.last:g}": a.end}
-        strong = peak(a.spoken(LIMITS)) or at(a.lift, a.top.at)
-        row |= {"right over wrong": strong, "at its layer": strong and place(strong)}
-        rows.append(row | {"probability there": strong and at(a.right, strong.at), "n": a.top.n})
-    caption = "Log-probability of the dominant language's word minus the prompt's own word, and how many times as probable right words are."
-    return table("anchored", caption, rows)
+HEADS = {"shared": "pair", "anchored": "prompts", "used": "push"}
+EFFECTS = {"shared": "S", "anchored": "anchor's word minus own word", "used": "change"}
+CAPTIONS = {
+    "shared": "Similarity S at the highest middle layer of each pair, and beyond each control, with 95% intervals; p corrected.",
+    "anchored": "Log-probability of the leading type's word minus the own word, and beyond each control, with 95% intervals; p corrected.",
+    "used": "Change of the target in the direction wanted, and beyond each control, with 95% intervals; p corrected.",
+}
 
 
-def used_table(found: Sequence[Steering]) -> Table | None:
-    """For each type of output: the push, and the push beyond each control."""
-    rows = []
-    for s in (s for s in found if any(s.change)):
-        lines = {"the push": s.change} | {f"minus {control_name(c)}": both for c, both in s.excess.items()}
-        for what, (up, down) in lines.items():
-            row: dict[str, Cell] = {"outputs": type_name(s.type), "what": what}
-            row |= {"layer": place_of(s.layer), "strength": place_of(s.strength)}
-            rows.append(row | {"upward": up, "downward": down, "n": max((e.n for e in (up, down) if e), default=None)})
-    return table("used", "Change of sentiment in the direction wanted, from no push and beyond each control, with 95% intervals.", rows)
+def estimate_of(c: Control) -> Estimate | None:
+    return None if c.effect is None else Estimate(c.effect, c.low, c.high)
 
 
-def controls_table(run: Run, meetings: Sequence[Meeting], anchorings: Sequence[Anchoring], steerings: Sequence[Steering]) -> Table | None:
-    """The main model and its controls in the same rows: what each shows at its own best middle layer."""
+def beside(run: Run, v: Verdict) -> dict[str, Cell]:
+    """Of a shared pair, at the layer spoken of: S at the last layer, on other sets of items, and P@1 both ways."""
+    rows = run.part(task=v.task, model=v.model, measure=v.measure, group=v.group, control=None, position=v.position)
+    head, last = curve(headline(rows)), run.last_layer(v.task)
+    found: dict[str, Cell] = {f"S at layer {last:g}": at(head, last)}
+    splits = headline(rows, keep=("split",))
+    others = [s for s in distinct(splits["split"]) if s not in (None, v.split)]
+    found |= {f"S, {reading_name(s)}": at(curve(where(splits, split=s)), v.layer) for s in others}
+    for way, group in (("there", v.group), ("back", "-".join(reversed(v.group.split("-"))))):
+        hit = at(curve(headline(run.part(task=v.task, model=v.model, measure="p_at_1", group=group))), v.layer)
+        found |= {f"P@1 {way}": hit.value} if hit else {}
+    return found
+
+
+def controls_table(run: Run) -> Table | None:
+    """The verdicts of every model, side by side: what a control is supported for as well is no sign of a hub."""
     names = [run.main.name, *(s.name for s in run.controls)]
-    rows = [{"what": f"S, {pair_name(m.pair)}", **beside(names, m.top, m.rivals)} for m in meetings]
-    for a in anchorings:
-        dominant, prompts = type_name(a.dominant), f"{type_name(a.type)} prompts"
-        rivals = {name: r.top for name, r in a.rivals.items()}
-        rows.append({"what": f"{dominant} minus own word, {prompts}", **beside(names, a.top, rivals)})
-        lifts = {name: best_lift(r) for name, r in a.rivals.items()}
-        rows.append({"what": f"right over wrong {dominant} words, {prompts}", **beside(names, best_lift(a), lifts)})
-    for s in steerings:
-        for i, way in enumerate(("upward", "downward")):
-            rivals = {name: r.change[i] for name, r in s.rivals.items()}
-            rows.append({"what": f"push {way}, {type_name(s.type)} outputs", **beside(names, s.change[i], rivals)})
-    caption = "The same figures for the model and for models in which no hub is expected: each at its own best middle layer."
+    by_place = {(v.claim, v.task, v.group, v.model): v for v in run.verdicts}
+    rows = []
+    for claim, task, group in dict.fromkeys((v.claim, v.task, v.group) for v in run.verdicts):
+        name = f"{type_name(group)} prompts" if claim == "anchored" else pair_name(group)
+        told = {each: verdict_text(by_place.get((claim, task, group, each))) for each in names}
+        rows.append({"what": f"{claim}: {name}", "task": task} | told)
+    caption = "The verdicts on the model and on models in which no hub is expected, each read at its own best middle layer."
     return table("controls", caption, rows) if run.controls else None
 
 
-def beside(names: Sequence[str], own: Estimate | None, rivals: Mapping[str, Estimate | None]) -> dict[str, Cell]:
-    return {names[0]: own} | {name: rivals.get(name) for name in names[1:]}
-
-
-def best_lift(found: Anchoring) -> Estimate | None:
-    """The highest ratio of a middle layer at which the right word is probable at all."""
-    probable = {e.at for e in found.right if e.value >= LIMITS.probability}
-    return peak(tuple(e for e in middle(found.lift, found.last) if e.at in probable))
+def verdict_text(v: Verdict | None) -> str | None:
+    if v is None:
+        return None
+    anchor = f" in {type_name(v.anchor)}" if v.claim == "anchored" and v.verdict == "supported" else ""
+    return f"{v.verdict}{anchor}: {with_interval(v.estimate)}"
 
 
 # of every task -------------------------------------------------------------------------------------------------------
@@ -169,7 +159,7 @@ def best_lift(found: Anchoring) -> Estimate | None:
 def task_table(run: Run, task: str) -> Table | None:
     """What a task measured of the main model: each measure, group and comparison at its ends and its highest middle layer."""
     frame = run.part(task=task, model=run.main.name)
-    last = last_layer(run, frame)
+    last = run.last_layer(task)
     rows = []
     for measure in distinct(frame["measure"]):
         mine = headline(where(frame, measure=measure), keep=("control",))

@@ -17,8 +17,8 @@ from matplotlib.patches import Rectangle
 
 from semhub.report.folder import Run, listed, mapped
 from semhub.report.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, plain, settings
-from semhub.verdicts.slices import number
 from semhub.report.words import TYPES, percent, type_name
+from semhub.verdicts.slices import number
 
 INPUTS, TOKENS, LONGEST = 6, 24, 14  # maps of one page, tokens of one map, letters of one cell
 COLOURS = {"en": BLUE, "es": ORANGE, "zh": GREEN, "de": PURPLE, "digits": VERMILION, "latin": BLUE, "han": GREEN, "digit": VERMILION}

@@ -10,8 +10,8 @@ import pandas as pd
 
 from semhub.report.folder import Run
 from semhub.report.plots import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, Panel, Plot, Style
-from semhub.verdicts.slices import Curve, distinct, where
 from semhub.report.words import axis_name, measure_name
+from semhub.verdicts.slices import Curve, distinct, where
 
 COLOURS = {"en": BLUE, "es": ORANGE, "zh": GREEN, "de": PURPLE, "digits": VERMILION}
 MARKERS = {"en": "o", "es": "v", "zh": "^", "de": "D", "digits": "s"}

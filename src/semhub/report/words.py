@@ -26,6 +26,7 @@ MEASURES = {
     "logprob": "log-probability of the word",
     "prob": "probability of the word",
     "anchor": "log-probability: other type's word minus own word",
+    "anchor_excess": "the same beyond wrong words",
     "lift": "right words over wrong words (ratio of probabilities)",
     "accuracy": "share of items whose right word beats the wrong ones",
     "eligible": "share of items that could be used",
@@ -69,6 +70,15 @@ CONTROLS = {
     "different-result": "different result",
     "same-last-operand": "same last number",
     "chance": "chance",
+    "untrained-twin": "the untrained twin",
+    "upward": "the push upward",
+    "downward": "the push downward",
+    "other-types": "the words of all other types",
+    "right-over-wrong": "right words over wrong ones (ratio)",
+    "last-layer": "own word ahead at the last layer",
+    "wrong-layer": "the same push at another layer",
+    "shuffled-pair": "words of shuffled pairs",
+    "wrong-concept": "words of another concept",
 }
 
 
@@ -104,7 +114,12 @@ def axis_name(measure: str) -> str:
 
 
 def control_name(control: str | None) -> str:
-    return CONTROLS.get(control, str(control))
+    kind = str(control).removeprefix("model:")
+    return f"the {kind} control model" if kind != str(control) else CONTROLS.get(control, kind)
+
+
+def verdict_name(word: str) -> str:
+    return word.capitalize()
 
 
 def reading_name(value: str | None) -> str:

@@ -113,6 +113,7 @@ def prepare(
     items: str | Path | None = None,
     data: Mapping[str, str | Path] | None = None,
     task_files: Sequence[str | Path] = (),
+    suite: str | None = None,
     seed: int = 0,
     limit: int | None = None,
     layers: tuple[int, ...] | None = None,
@@ -126,7 +127,8 @@ def prepare(
     """Check what was asked and lay out the run; no task named means every task that fits.
 
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
-    `task_files`: Python files that bring tasks of their own.
+    `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
+    fit are done.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     asked = dict(locals())
@@ -138,7 +140,7 @@ def prepare(
     own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
     own_data = _read_data(data or {}, skip_bad)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
-    chosen, left_out = _choose(tuple(tasks), name, protocol, types, own_pairs, opened)
+    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened)
     roles = _roles(name, controls)
     spec = Spec(
         tasks=tuple(chosen),
@@ -199,10 +201,16 @@ def can_be_asked(task: str, role: str) -> bool:
 
 
 def _choose(
-    asked: tuple[str, ...], model: str, protocol: str, types: tuple[str, ...] | None, pairs, opened: Mapping[str, object]
+    asked: tuple[str, ...],
+    suite: str | None,
+    model: str,
+    protocol: str,
+    types: tuple[str, ...] | None,
+    pairs,
+    opened: Mapping[str, object],
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """Tasks by name or by domain (`multilingual`); with none named, all that fit the model and the data, and why others do not."""
-    known = _catalogue()
+    """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not."""
+    known = _catalogue() if suite is None else _of_suite(suite, asked)
     domains = {name.partition("/")[0] for name in known}
     chosen: dict[str, object] = {}
     for name in asked:
@@ -221,6 +229,16 @@ def _choose(
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
     left_out |= {name: f"has no protocol {protocol}" for name in wrong}
     return {name: task for name, task in chosen.items() if name not in wrong}, left_out
+
+
+def _of_suite(suite: str, asked: tuple[str, ...]) -> dict[str, object]:
+    from semhub.tasks import SUITES
+
+    _known("suite", suite, tuple(SUITES))
+    if asked:
+        raise BadInput(f"Name tasks ({', '.join(asked)}) or a suite (--suite {suite}), not both.")
+    known = _catalogue()
+    return {name: known[name] for name in SUITES[suite] if name in known}
 
 
 def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None:

@@ -22,6 +22,16 @@ GROUP = "semhub.tasks"
 DOMAINS = ("multilingual", "arithmetic", "code", "semantics", "vision", "audio")
 BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in DOMAINS)
 PROTOCOLS = ("sound", "paper")
+SUITES = {
+    "paper": (  # Wu et al. 2025, in the order of their sections
+        *(f"multilingual/{name}" for name in ("similarity", "lens", "trend", "steering")),
+        *(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention")),
+        *(f"code/{name}" for name in ("conjunction-lens", "role-lens", "intervention")),
+        *(f"semantics/{name}" for name in ("similarity", "role-lens")),
+        *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
+        *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def some(given: Given, marks: Sequence, usual: int | None = None) -> list:
 @task(
     "code/conjunction-lens",
     question='Do the middle layers expect "and" at the comma between the elements of a list?',
-    paper="section 4.5; PROTOCOL row 9",
+    paper="its part on code, Eq. 2; PROTOCOL row 9",
     types=TYPES,
     needs=("code",),
     data="programs with their tests: the world's, or MBPP (--data code=mbpp.jsonl)",
@@ -77,7 +77,7 @@ def against_others(mark: Mark) -> Mark:
 @task(
     "code/role-lens",
     question="Do the middle layers speak the name of a parameter where its argument is about to be written?",
-    paper="section 4.5; PROTOCOL row 10",
+    paper="its part on code, Eq. 2; PROTOCOL row 10",
     types=TYPES,
     needs=("code",),
     data="programs without tests: the world's, or MBPP (--data code=mbpp.jsonl); names from the program's own functions and Python's",
@@ -105,7 +105,7 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
 @task(
     "code/intervention",
     question='Does the English word "start" make a model write the first argument of range, which it had left out?',
-    paper="section 4.5; PROTOCOL row 11",
+    paper="its part on interventions, code; PROTOCOL row 11",
     types=TYPES,
     needs=("code",),
     data="beginnings of programs up to a range( with one argument: the world's, or MBPP (--data code=mbpp.jsonl)",

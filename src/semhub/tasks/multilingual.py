@@ -18,7 +18,7 @@ from semhub.types import Concept, Prompt
 
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
-BESIDE = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
+BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "centrality")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
 NEUTRAL = {"en": ("Monday", "Tuesday"), "es": ("Lunes", "Martes"), "zh": ("星期一", "星期二"), "de": ("Montag", "Dienstag")}
@@ -39,8 +39,8 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     types=LANGUAGES,
     data="pairs of translations: the world's scenes, or your own (--pairs)",
     positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
-    baseline="other items of the second type; in sound also the roles swapped, and another meaning with the same last word",
-    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, csls_at_1, mutual_knn, cka",
+    baseline="other items of the second type; in sound also roles swapped, another meaning with the same last word, the likest item of that length",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, mexa, csls_at_1, mutual_knn, cka, centrality",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -59,10 +59,15 @@ def similarity(protocol: str, given: Given) -> Compare:
         concepts = source(given, 0, len(given.pairs.concepts))
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
-        return Compare(types_of(given), {None: concepts}, places, ("raw", "centred"), measures, BESIDE, tuple(named), cluster=cluster)
+        return Compare(
+            types_of(given), {None: concepts}, places, ("raw", "centred"), measures, BESIDE, tuple(named), cluster=cluster, alike=True
+        )
     never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
     sets = {"test": source(given, SENTENCES), "test-never-bridged": never}
-    return Compare(types_of(given), sets, places, ("raw", "centred"), measures, BESIDE, contrasts, cluster="source", strata=("template",))
+    strata = ("template", "kinds")
+    return Compare(
+        types_of(given), sets, places, ("raw", "centred"), measures, BESIDE, contrasts, cluster="source", strata=strata, alike=True
+    )
 
 
 def types_of(given: Given) -> tuple[str, ...]:

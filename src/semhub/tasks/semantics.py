@@ -24,7 +24,7 @@ NORMS = {None: "final", "no-norm": "none"}
 @task(
     "semantics/similarity",
     question="Do a sentence and its logical form lie closer together than sentences and forms of other meanings?",
-    paper="section 4.6; PROTOCOL row 12",
+    paper="its part on formal semantics, Eq. 1; PROTOCOL row 12",
     types=TYPES,
     needs=TYPES,
     data="sentences and logical forms: the world's, or COGS (--data formula=cogs/train.tsv)",
@@ -70,7 +70,7 @@ def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]
 @task(
     "semantics/role-lens",
     question="Do the middle layers speak the role that a name is about to play in what the sentence means?",
-    paper="section 4.6; PROTOCOL row 13",
+    paper="its part on formal semantics, Eq. 2; PROTOCOL row 13",
     types=("en", "formula"),
     needs=("en", "formula"),
     data="sentences of COGS with names drawn anew (--data formula=cogs/train.tsv), or the world's with their nouns",

@@ -1,7 +1,8 @@
 """Eq. 2: before a prompt of one type is continued, which type's word leads in the middle layers, and is that more than frequency?
 
-Reads `anchor` (log-probability of a type's word minus the prompt's own), `lift` (right over wrong words) and `prob` of any task
-that has them. The anchor is estimated among all types whose words were looked up; no type is taken for the dominant one.
+Reads `anchor` (log-probability of a type's word minus the prompt's own), `anchor_excess` (the same beyond wrong words), `lift`
+(right over wrong words) and `prob` of any task that has them. The anchor is estimated among all types whose words were looked up;
+no type is taken for the dominant one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headlin
 from semhub.verdicts.thresholds import Thresholds
 from semhub.verdicts.verdict import Case, Control, Verdict, control, told
 
-CLAIM, MEASURE, LIFT, PROBABILITY, WRONG = "anchored", "anchor", "lift", "prob", "wrong-word"
+CLAIM, MEASURE, BEYOND, LIFT, PROBABILITY, WRONG = "anchored", "anchor", "anchor_excess", "lift", "prob", "wrong-word"
 OTHERS, RIGHT, END = "other-types", "right-over-wrong", "last-layer"
 
 NEEDS = {
@@ -26,7 +27,7 @@ NEEDS = {
     ),
     "effect": "the whole interval of that lead, in log-probability, at or above `lead`; at least `enough` items",
     "other-types": "the anchor's word ahead of every other type's word, with its interval, at that layer",
-    "wrong-word": "the lead greater than the same lead between wrong words of the same kind and frequency: the intervals do not touch",
+    "wrong-word": "the lead beyond the same lead between wrong words of the same kind and frequency, item by item, above 0",
     "right-over-wrong": "the anchor's right word at least `lift` times as probable as wrong ones, with its interval, and at `probability`",
     "last-layer": "the own word ahead of the anchor's at the last layer, with its interval",
     "control models": "right over wrong higher than in every control model in which the right word is as probable as `probability`",
@@ -36,13 +37,13 @@ NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One candidate for prompts of one type in one model: by layer its lead over the own word, the same lead between wrong words,
+    """One candidate for prompts of one type in one model: by layer its lead over the own word, the lead beyond that between wrong words,
     right over wrong, and the probability of the right word. `top`: where it is spoken of."""
 
     type: str
     curve: Curve
     last: float
-    wrong: Curve
+    beyond: Curve
     lift: Curve
     right: Curve
     top: Estimate | None = None
@@ -51,7 +52,7 @@ class Lead:
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every type of prompt of every task that measured leads; of the type that the other prompts are anchored in, none."""
     found = []
-    for task, _ in evidence.tasks(model.name, MEASURE):
+    for task in evidence.tasks(model.name, MEASURE):
         leads = {own: candidates(evidence, model, task, own, limits) for own in prompt_types(evidence, model, task)}
         anchors = {own: anchor_of(own, mine) for own, mine in leads.items() if mine}
         hub = common([(anchors[own], leads[own]) for own in anchors if anchors[own] != own])
@@ -72,10 +73,11 @@ def candidates(evidence: Evidence, model: Subject, task: str, own: str, limits: 
 
 
 def lead_of(evidence: Evidence, model: Subject, task: str, group: str, limits: Thresholds) -> Lead:
-    lines = {m: curve(headline(evidence.rows(task, model.name, m, group=group))) for m in (MEASURE, LIFT, PROBABILITY)}
+    lines = {m: curve(headline(evidence.rows(task, model.name, m, group=group))) for m in (MEASURE, BEYOND, LIFT, PROBABILITY)}
     wrong = curve(headline(evidence.rows(task, model.name, MEASURE, group=group, control=WRONG), keep=("control",)))
     last = evidence.last_layer(model, task, MEASURE)
-    found = Lead(group.split(":")[1], lines[MEASURE], last, wrong, lines[LIFT], lines[PROBABILITY])
+    beyond = lines[BEYOND] or tuple(p.minus(there) for p in lines[MEASURE] if (there := at(wrong, p.at)))
+    found = Lead(group.split(":")[1], lines[MEASURE], last, beyond, lines[LIFT], lines[PROBABILITY])
     return replace(found, top=spoken_of(found, limits))
 
 
@@ -88,8 +90,8 @@ def spoken_of(lead: Lead, limits: Thresholds) -> Estimate | None:
 
 def frequency(lead: Lead, here: Estimate, limits: Thresholds) -> tuple[Control, ...]:
     """Right against wrong words of the same frequency: the lead beyond theirs, and right over wrong."""
-    wrong, ratio, right = (at(points, here.at) for points in (lead.wrong, lead.lift, lead.right))
-    beyond = control(WRONG, wrong and here.minus(wrong), limits)
+    excess, ratio, right = (at(points, here.at) for points in (lead.beyond, lead.lift, lead.right))
+    beyond = control(WRONG, excess, limits)
     spoken = control(RIGHT, ratio, limits, limits.lift)
     return beyond, replace(spoken, passed=spoken.passed and right is not None and right.value >= limits.probability)
 

@@ -13,6 +13,7 @@ from semhub.verdicts.slices import where
 
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
+FIRST = "multilingual/"
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
 ITEM_COLUMNS = (*KEY, "item", "value", "text", "source")
 
@@ -21,15 +22,23 @@ Tables = Mapping[tuple[str, str, str], pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model of the run: its name in the tables, its role (`hub`, `control:...`, `mechanics` or none), its number of blocks."""
+    """A model of the run: its name in the tables, its role (`hub`, `control:...`, `mechanics` or none), and what else is recorded.
+
+    `facts["layers"]` is its number of blocks.
+    """
 
     name: str
     role: str = ""
-    layers: int | None = None
+    facts: Mapping = field(default_factory=dict)
 
     @property
     def control(self) -> bool:
         return self.role.startswith(CONTROL)
+
+    @property
+    def mechanics(self) -> bool:
+        """Whether nothing that this model shows may be called a finding."""
+        return self.role in (MECHANICS, UNTRAINED)
 
     @property
     def kind(self) -> str:
@@ -55,9 +64,13 @@ class Evidence:
         items = items.assign(source=items["source"].where(items["source"].notna(), items["item"]))
         return cls(with_differences(by_place(readings[list(COLUMNS)])), by_place(items), tuple(subjects), dict(chosen or {}))
 
-    def tasks(self, model: str, ending: str) -> list[tuple[str, str]]:
-        """(task, measure) of everything measured of a model whose measure ends so."""
-        return sorted((task, measure) for task, name, measure in self.readings if name == model and measure.endswith(ending))
+    def tasks(self, model: str, measure: str) -> list[str]:
+        """The tasks that measured this of a model; languages first, then by name."""
+        return sorted((t for t, name, m in self.readings if (name, m) == (model, measure)), key=lambda t: (not t.startswith(FIRST), t))
+
+    def measures(self, model: str, ending: str) -> list[str]:
+        """What was measured of a model under names that end so."""
+        return sorted({m for _, name, m in self.readings if name == model and m.endswith(ending)})
 
     def rows(self, task: str, model: str, measure: str, **columns: object) -> pd.DataFrame:
         """The readings of one measure whose columns hold these values; None matches null."""
@@ -76,8 +89,8 @@ class Evidence:
 
     def last_layer(self, model: Subject, task: str, measure: str) -> float:
         """L: as recorded, else the highest layer at which this was read of the model."""
-        if isinstance(model.layers, int):
-            return float(model.layers)
+        if isinstance(model.facts.get("layers"), int):
+            return float(model.facts["layers"])
         found = self.rows(task, model.name, measure)["layer"].max()
         return float(found) if found == found else 0.0
 

@@ -16,12 +16,12 @@ START = """\
 
 *Written by `python -m semhub.verdicts.explain` from `src/semhub/verdicts/`; a test keeps the two alike.*
 
-The hypothesis is three claims, and a model can satisfy one without the others. Each is judged for every pair of types (for *anchored*: every
-type of prompt), of every model in a run, the controls included:
+The hypothesis is three claims, and a model can satisfy one without the others. Each is judged for every pair of types (for *anchored*:
+every type of prompt), of every model in a run, the controls included:
 
-- **supported**: the whole 95% interval of the effect lies at or above the smallest effect of interest, everything that the claim needs was
-  measured and holds, and the corrected p-value is at most `alpha`.
-- **contradicted**: the upper end of the interval lies below the smallest effect of interest, at every layer where the claim could have held.
+- **supported**: the whole 95% interval of the effect lies at or above the smallest effect of interest, everything that the claim needs
+  was measured and holds, and the corrected p-value is at most `alpha`.
+- **contradicted**: the upper end of the interval lies below the smallest effect of interest, at every layer where the claim could hold.
 - **undecided**: anything else. A p-value above `alpha` alone never contradicts, and what was not measured never supports.
 
 `verdicts.json` lists them, each with its effect and interval, p-value (`p` corrected, `p_raw` not), the controls (name, effect beyond the
@@ -34,9 +34,9 @@ CORRECTION = """\
 
 They are corrected by Holm's method over all tests of one model in the run, over all claims and tasks. The tests of a control model are no
 questions of the run and weigh on that model's verdicts alone. A p-value of permuted meanings cannot be smaller than one over the number of
-permutations plus one; with many tests in a run it then stays above `alpha` after correction, and the claim is undecided. Without a p-value among the
-readings, signs of items are flipped, whole sources together (largest studentised mean over layers and candidates); without items, the
-interval is taken for that of a normal curve and its p-value multiplied by the number of layers.
+permutations plus one; with many tests in a run it then stays above `alpha` after correction, and the claim is undecided. Without a
+p-value among the readings, signs of items are flipped, whole sources together (largest studentised mean over layers and candidates);
+without items, the interval is taken for that of a normal curve and its p-value multiplied by the number of layers.
 """
 
 ENDING = """\

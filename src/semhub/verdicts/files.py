@@ -3,7 +3,7 @@
 The only file of this room that opens the store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,10 +22,15 @@ CONTROLS = ("untrained", "mispaired", "deranged", "apart", "strangers")
 
 
 def write_verdicts(folder: Path | str, limits: Thresholds = LIMITS) -> list[Verdict]:
-    """Judge a run folder and write `verdicts.json`: a list of verdicts, each with the thresholds that made it."""
+    """Judge a run folder and write `verdicts.json`."""
     found = judge(read_evidence(folder), limits)
-    write_whole(Path(folder) / NAME, to_json([verdict.as_dict() | {"thresholds": limits.as_dict()} for verdict in found]))
+    keep_verdicts(folder, found, limits)
     return found
+
+
+def keep_verdicts(folder: Path | str, found: Sequence[Verdict], limits: Thresholds) -> None:
+    """Write `verdicts.json`: a list of verdicts, each with the thresholds that made it."""
+    write_whole(Path(folder) / NAME, to_json([verdict.as_dict() | {"thresholds": limits.as_dict()} for verdict in found]))
 
 
 def read_evidence(folder: Path | str) -> Evidence:
@@ -47,7 +52,7 @@ def subjects(spec: object, readings: pd.DataFrame) -> tuple[Subject, ...]:
     """The models of the spec, then those that only the readings know (controls by the end of their names)."""
     told = spec.get("models") if isinstance(spec, Mapping) else None
     named = [m if isinstance(m, Mapping) else {"name": m} for m in (told if isinstance(told, list) else ())]
-    listed = [Subject(str(m.get("reading_name") or m.get("name") or "unnamed"), str(m.get("role") or ""), m.get("layers")) for m in named]
+    listed = [Subject(str(m.get("reading_name") or m.get("name") or "unnamed"), str(m.get("role") or ""), m) for m in named]
     known = {s.name for s in listed}
     return tuple(listed + [Subject(str(m), role_by_name(str(m))) for m in readings["model"].unique() if str(m) not in known])
 
@@ -75,8 +80,3 @@ def mapped(value: object) -> Mapping:
 def main_of(found: Sequence[Subject]) -> Subject:
     """The model that the run was asked for: the first one that is no control."""
     return next((s for s in found if not s.role.startswith(CONTROL)), found[0])
-
-
-def of(found: Iterable[Verdict], model: str, claim: str | None = None) -> list[Verdict]:
-    """The verdicts of one model, and of one claim."""
-    return [v for v in found if v.model == model and claim in (None, v.claim)]

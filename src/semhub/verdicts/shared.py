@@ -35,8 +35,8 @@ NEEDS = {
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every pair of types of every task that measured S on this model."""
     found = []
-    for task, measure in evidence.tasks(model.name, MEASURE):
-        own = evidence.rows(task, model.name, measure)
+    for task in evidence.tasks(model.name, MEASURE):
+        own = evidence.rows(task, model.name, MEASURE)
         found += [case(evidence, model, task, str(pair), limits) for pair in distinct(headline(own)["group"]) if pair is not None]
     return found
 

@@ -45,6 +45,7 @@ class Thresholds:
 
 
 LIMITS = Thresholds()
+SHARES = ("alpha", "twin_quantile")
 
 
 def told() -> dict[str, str]:
@@ -72,6 +73,8 @@ def changed(values: Mapping[str, object], where: str) -> Thresholds:
             raise UnknownName("threshold", name, kinds)
         if not fits(value, kinds[name]):
             raise BadInput(f"{where}: {name} = {value!r}; {named(kinds[name])} is wanted, such as {example(kinds[name])}.")
+        if name in SHARES and not 0 < value < 1:
+            raise BadInput(f"{where}: {name} = {value!r}; a share above 0 and below 1 is wanted, such as {example(kinds[name])}.")
     return Thresholds(**{name: kept(value, kinds[name]) for name, value in values.items()})
 
 

@@ -36,7 +36,7 @@ NEEDS = {
 
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every pair of types of every task that pushed something and compared it with controls (or, without any, at all)."""
-    places = [(task, measure.removesuffix(CHANGE)) for task, measure in evidence.tasks(model.name, CHANGE)]
+    places = [(task, m.removesuffix(CHANGE)) for m in evidence.measures(model.name, CHANGE) for task in evidence.tasks(model.name, m)]
     return [
         case(evidence, model, task, target, group, limits) for task, target in places for group in groups(evidence, model, task, target)
     ]
@@ -113,13 +113,30 @@ def overall(ways: dict[int, Estimate], items: dict[int, pd.DataFrame]) -> Estima
     """The mean over the directions, prompt by prompt where prompts were kept."""
     if len(ways) == 1:
         return next(iter(ways.values()))
-    found = None
-    if items and all(map(len, items.values())):
-        both = items[1].merge(items[-1][["item", "value"]], on="item", suffixes=("", "_down"))
-        found = mean_of(both.assign(value=(both["value"] + both["value_down"]) / 2))
+    found = mean_of(both_ways(items)) if items and all(map(len, items.values())) else None
     a, b = ways[1], ways[-1]
     ends = ((a.low + b.low) / 2, (a.high + b.high) / 2) if a.interval and b.interval else (None, None)
     return found or Estimate((a.value + b.value) / 2, *ends, min(a.n, b.n), a.at)
+
+
+def both_ways(items: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Prompt by prompt, the mean of the directions tried; prompts that were judged in all of them."""
+    first, *others = items.values()
+    for other in others:
+        first = first.merge(other[["item", "value"]], on="item", suffixes=("", "_other"))
+        first = first.assign(value=(first["value"] + first["value_other"]) / 2).drop(columns="value_other")
+    return first
+
+
+def items_of(evidence: Evidence, found: Verdict) -> pd.DataFrame | None:
+    """The prompts behind a verdict on a push: the change in the direction wanted; None where the run kept none."""
+    kept = evidence.items(found.task, found.model, found.measure.removesuffix(CHANGE), group=found.group, control=None, split=found.split)
+    items = {way: change_of_items(kept, found.layer, way * found.strength) for way, name in WAYS.items() if named(found, name)}
+    return both_ways(items) if items and all(map(len, items.values())) else None
+
+
+def named(found: Verdict, name: str) -> bool:
+    return any(c.name == name for c in found.controls)
 
 
 def beyond(rows: pd.DataFrame, layer: float, strength: float, ways: dict[int, Estimate], limits: Thresholds) -> Iterator[Control]:

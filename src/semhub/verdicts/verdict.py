@@ -60,6 +60,12 @@ class Verdict:
         return None if self.effect is None else Estimate(self.effect, self.low, self.high, self.n, self.layer)
 
     @property
+    def nearest(self) -> str | None:
+        """Of an anchored claim, the type whose lead the effect is: the anchor, or the one that came nearest to one."""
+        others = {type: each["effect"] for type, each in (self.candidates or {}).items() if type != self.group}
+        return self.anchor if self.anchor in others else max(others, key=lambda type: others[type], default=None)
+
+    @property
     def failed(self) -> tuple[Control, ...]:
         return tuple(c for c in self.controls if not c.passed)
 
@@ -76,8 +82,8 @@ class Case:
     """A verdict that waits for its corrected p-value: what was found, and what was wanted of it.
 
     `smallest`: the smallest effect of interest. `upper`: the highest upper end of all places where the effect might have been
-    (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence). `remaining`: objections that stand
-    whatever the verdict is.
+    (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence).
+    `remaining`: objections that stand whatever the verdict is.
     """
 
     verdict: Verdict

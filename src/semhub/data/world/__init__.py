@@ -60,7 +60,8 @@ def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridge
     """`n` different scenes of the split, each with its negatives `swapped` and `same-last-word`.
 
     `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
-    Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`.
+    Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`; those whose two beings are of
+    the same kinds (people, animals), which a language may mark, the facet `kinds`.
     """
     rng = Random(f"scenes:{split}:{bridged}:{seed}")
     found: dict[Scene, Concept] = {}
@@ -75,7 +76,8 @@ def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str]) ->
     contrasts = {"swapped": _concept(scene.swapped(), types), "same-last-word": _concept(other, types)}
     never = meanings.never_bridged().intersection(scene.concepts())
     bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
-    facets = {"split": split, "bridged": bridged, "template": scene.template(), "source": scene.key}
+    kinds = f"{scene.agent.noun.kind}-{scene.patient.noun.kind}"
+    facets = {"split": split, "bridged": bridged, "template": scene.template(), "kinds": kinds, "source": scene.key}
     return Concept(scene.id, _forms(scene, types), contrasts, facets)
 
 

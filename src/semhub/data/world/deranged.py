@@ -41,8 +41,8 @@ def _tables() -> tuple[dict, dict]:
 
 
 def _kinds() -> dict[str, tuple]:
-    beings = {"being": lexicon.beings()}
-    return beings | {kind: table for kind, table in lexicon.entries().items() if kind not in ("animal", "person")} | {"subject": lexicon.subjects()}
+    others = {kind: table for kind, table in lexicon.entries().items() if kind not in ("animal", "person")}
+    return {"being": lexicon.beings()} | others | {"subject": lexicon.subjects()}
 
 
 def meaning(said, of: Callable = partner):

@@ -1,0 +1,65 @@
+"""The catalogue as a page of the docs: `python -m semhub.tasks.page` writes `docs/tasks.md` anew. Knows no task by name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from semhub.tasks import BUILT_IN, Task, tasks_in
+
+FACTS = (
+    ("Types", "types"),
+    ("Paper", "paper"),
+    ("Data", "data"),
+    ("Positions", "positions"),
+    ("Baseline", "baseline"),
+    ("Measure", "measure"),
+    ("Against the hypothesis", "against"),
+    ("Protocols", "protocols"),
+)
+HEAD = """# The tasks
+
+Written by `python -m semhub.tasks.page` from the declarations in `src/semhub/tasks/`; a test says when it is stale.
+`semhub list TASK` shows the same at a terminal, `semhub list --json` to a program.
+"""
+OWN = """## A task of your own
+
+One file, found by `--tasks FILE` (or by the entry point `semhub.tasks` of an installed package); the built-in tasks come in by the same door.
+
+    semhub list own/code-zh --tasks examples/own_task.py
+    semhub run own/code-zh --tasks examples/own_task.py --model ./my-model
+
+```python
+{example}```
+"""
+
+
+def page(tasks: Iterable[Task], example: str) -> str:
+    """The Markdown of the whole page: one section a domain, one a task, and how to add one."""
+    parts, domain = [HEAD], None
+    for task in tasks:
+        if task.name.partition("/")[0] != domain:
+            domain = task.name.partition("/")[0]
+            parts.append(f"## {domain}\n")
+        parts.append(section(task))
+    return "\n".join([*parts, OWN.format(example=example)])
+
+
+def section(task: Task) -> str:
+    facts = task.facts()
+    shown = ((title, ", ".join(value) if isinstance(value := facts[name], list) else value) for title, name in FACTS)
+    told = "\n".join(f"- **{title}**: {value}" for title, value in shown)
+    return f"### {task.name}\n\n{task.question}\n\n{told}\n\n{facts['protocol']}\n"
+
+
+def built_in() -> list[Task]:
+    """The package's own tasks, without those of plugins that happen to be installed."""
+    return [task for entry in BUILT_IN for task in tasks_in(entry.load())]
+
+
+def written(root: Path) -> str:
+    """The page for a checkout of the repository."""
+    return page(built_in(), (root / "examples" / "own_task.py").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    here = Path(__file__).parents[3]
+    (here / "docs" / "tasks.md").write_text(written(here), encoding="utf-8")

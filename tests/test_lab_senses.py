@@ -1,0 +1,303 @@
+"""Growing a tiny model that sees or hears: an ordinary folder, the same weights from the same seed, text learnt from alone."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import shutil
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    AutoProcessor,
+    AutoTokenizer,
+    ChameleonForConditionalGeneration,
+    LlamaForCausalLM,
+    LlavaForConditionalGeneration,
+    Qwen2AudioForConditionalGeneration,
+)  # fmt: skip
+from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
+
+from semhub.data.world import meanings, pictures, sounds
+from semhub.errors import BadRecipe
+from semhub.lab import codebook, read_recipe, senses, train
+from semhub.lab.organs import built, image_processor, pixels
+from semhub.lab.recipe import Senses
+from semhub.lab.senses_exam import exam, table
+from semhub.lab.shown import Shown, every_english_text, shown, told
+
+TEXT = """
+[shape]
+width = 16
+blocks = 2
+heads = 2
+inner = 32
+[training]
+steps = 2
+batch = 4
+window = 32
+warmup = 1
+"""
+TINY = """
+kind = "{kind}"
+text = "{text}"
+told = 1
+plain = 2
+[tower]
+width = 16
+blocks = 1
+heads = 2
+inner = 16
+bins = 16
+codes = 24
+[training]
+steps = 6
+batch = 5
+window = 24
+warmup = 1
+checkpoint = 2
+"""
+KINDS = ("llava", "qwen2-audio", "chameleon")
+
+
+@pytest.fixture(scope="module")
+def few_takes():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(senses, "TAKES_HEARD", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory, few_takes) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("senses")
+    (folder / "text.toml").write_text(TEXT, encoding="utf-8")
+    text = train(folder / "text.toml", folder / "text", device="cpu")
+    for kind in KINDS:
+        (folder / f"{kind}.toml").write_text(TINY.format(kind=kind, text=text), encoding="utf-8")
+    return {kind: folder / f"{kind}.toml" for kind in KINDS} | {"text": text}
+
+
+@pytest.fixture(scope="module")
+def grown(recipes, tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("grown")
+    return {kind: train(recipes[kind], folder / kind, seed=1, device="cpu") for kind in KINDS}
+
+
+def weights_hash(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_grown_llava_is_an_ordinary_folder(grown):
+    network = LlavaForConditionalGeneration.from_pretrained(grown["llava"], dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(grown["llava"])
+    drawn = pictures.draw(pictures.pictures(1, "test")[0], 0).pixels
+    inputs = processor(text="<image> What is on the left? Answer:", images=drawn, return_tensors="pt")
+    assert (inputs["input_ids"] == network.config.image_token_id).sum() == 36
+    assert torch.equal(inputs["pixel_values"], pixels([drawn]))
+    assert network(**inputs).logits.shape[-1] == len(processor.tokenizer)
+    assert not list(grown["llava"].glob("*.bin")) and json.loads((grown["llava"] / "losses.json").read_text())[0][0] == 0
+
+
+def test_a_grown_qwen2_audio_is_an_ordinary_folder(grown):
+    network = Qwen2AudioForConditionalGeneration.from_pretrained(grown["qwen2-audio"], dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(grown["qwen2-audio"])
+    wave = sounds.synthesise(sounds.sounds(1, "test")[0])
+    text = "<|audio_bos|><|AUDIO|><|audio_eos|> What makes this sound?"
+    inputs = processor(text=text, audio=wave, sampling_rate=16000, return_tensors="pt")
+    assert inputs["input_features"].shape == (1, 16, 100) and (inputs["input_ids"] == network.config.audio_token_id).sum() == 25
+    assert network(**inputs).logits.shape[-1] == len(processor.tokenizer)
+
+
+def test_a_grown_chameleon_is_an_ordinary_folder(grown):
+    network = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32)
+    processor = AutoProcessor.from_pretrained(grown["chameleon"])
+    drawn = pictures.draw(pictures.pictures(1, "test")[0], 0).pixels
+    inputs = processor(text="<image> What is on the left? Answer:", images=drawn, return_tensors="pt")
+    assert (inputs["input_ids"] == processor.image_token_id).sum() == 36
+    assert inputs["input_ids"][0, -1] == processor.tokenizer.sep_token_id
+    assert network(**inputs).logits.shape[-1] == len(processor.tokenizer)
+
+
+def test_pictures_become_tokens_that_bf16_does_not_change(recipes, grown):
+    """The opened model cuts as the built one did, and a plain picture is one token nearly everywhere."""
+    before = built(read_recipe(recipes["chameleon"]), every_english_text())[0].model
+    after = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32).model
+    plain = [pictures.draw(pictures.Halves(color, color), 0).pixels for color in pictures.RGB]
+    drawn = pixels(plain + [pictures.draw(each, 0).pixels for each in pictures.pictures(20, "test")])
+    tokens = before.get_image_tokens(drawn)
+    assert tokens.shape == (29, 36) and torch.equal(tokens, after.get_image_tokens(drawn))
+    most = [int(row.mode().values) for row in tokens[:9]]
+    assert len(set(most)) >= 8 and all((row == code).float().mean() > 0.8 for row, code in zip(tokens, most, strict=False))
+    assert torch.equal(before.vqmodel.quantize.embedding.weight, after.vqmodel.quantize.embedding.weight)
+
+
+def test_the_features_of_a_cell_are_the_colours_of_its_quarters():
+    """Against means over pixels by numpy: within a picture the feature rises with the mean and with nothing else."""
+    tokenizer = ChameleonVQVAE(codebook.configuration(48, 24)).eval()
+    drawn = pixels([pictures.draw(each, 0).pixels for each in pictures.pictures(12, "train")])
+    codebook.fix(tokenizer, drawn)
+    with torch.no_grad():
+        features = tokenizer.quant_conv(tokenizer.encoder(drawn))[:, :12].numpy()
+    means = drawn.numpy().reshape(12, 3, 6, 2, 4, 6, 2, 4).mean(axis=(4, 7))
+    for picture in range(12):
+        for row, column, color in itertools.product(range(2), range(2), range(3)):
+            mine, its = features[picture, 3 * (2 * row + column) + color].ravel(), means[picture, color, :, row, :, column].ravel()
+            assert (np.argsort(mine) == np.argsort(its)).mean() > 0.9
+
+
+def test_half_of_the_chameleon_documents_hold_the_mark_that_its_processor_ends_a_prompt_with():
+    row = Shown(pictures.pictures(1, "train")[0], 1, "en", "", "Which color is the boat? Answer: red. red boat.")
+    assert senses._separated(row, "|") == " Which color is the boat? Answer:| red. red boat."
+    assert senses._separated(dataclasses.replace(row, after="red boat. Which color is the boat? Answer: red."), "|").startswith(
+        "| red boat."
+    )
+    assert "|" not in senses._separated(dataclasses.replace(row, seed=2), "|")
+    chinese = dataclasses.replace(row, language="zh", after="船是什么颜色？回答：红色。")
+    assert senses._separated(chinese, "|") == " 船是什么颜色？回答：|红色。"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_runs_give_the_same_weights_and_another_seed_others(kind, recipes, grown, tmp_path):
+    assert weights_hash(train(recipes[kind], tmp_path / "again", seed=1, device="cpu")) == weights_hash(grown[kind])
+    assert weights_hash(train(recipes[kind], tmp_path / "other", seed=2, device="cpu")) != weights_hash(grown[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_broken_run_resumes_to_the_same_weights(kind, recipes, grown, tmp_path, monkeypatch):
+    """Stopped after the first checkpoint, while the third step is under way."""
+
+    class Stopped(Exception):
+        pass
+
+    descend, steps = senses.grow._descend, []
+
+    def stops(*arguments):
+        steps.append(1)
+        if len(steps) == 3:
+            raise Stopped
+        descend(*arguments)
+
+    monkeypatch.setattr(senses.grow, "_descend", stops)
+    with pytest.raises(Stopped):
+        train(recipes[kind], tmp_path / "broken", seed=1, device="cpu")
+    assert not (tmp_path / "broken").exists() and (tmp_path / "broken.growing" / "step-000002").is_dir()
+    monkeypatch.setattr(senses.grow, "_descend", descend)
+    assert weights_hash(train(recipes[kind], tmp_path / "broken", seed=1, device="cpu")) == weights_hash(grown[kind])
+
+
+@pytest.mark.parametrize("kind", ("llava", "qwen2-audio"))
+def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
+    """Llama's weights in Qwen2's place too, whose extra biases are zero."""
+    network, processor = built(read_recipe(recipes[kind]), every_english_text())
+    words = AutoTokenizer.from_pretrained(recipes["text"])
+    text = "The dog sees the old cat. La gata ve al perro. 那只狗追赶一只猫。"
+    ids = words(text, return_tensors="pt")["input_ids"]
+    assert torch.equal(ids, processor.tokenizer(text, return_tensors="pt")["input_ids"])
+    trunk = LlamaForCausalLM.from_pretrained(recipes["text"], dtype=torch.float32)
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(input_ids=ids).logits[..., : len(words)], trunk(ids).logits, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_english_word_of_the_questions_is_one_token(kind, recipes):
+    processor = built(read_recipe(recipes[kind]), every_english_text())[1]
+    for word in ("mammal", "Yes", "No", "sound", "image", "left", "right", "top", "bottom", "red", "boat", "owl"):
+        assert processor.tokenizer.tokenize(word) == ["▁" + word]
+
+
+def test_loss_is_on_text_alone(recipes, tmp_path, few_takes):
+    """No picture position, no mark and no padding is a target; every other token of the row is."""
+    for kind in KINDS:
+        recipe = read_recipe(recipes[kind])
+        processor = built(recipe, every_english_text())[1]
+        (tmp_path / kind).mkdir()
+        batch = next(senses._Batches(recipe, processor, 1, tmp_path / kind).since(0))
+        ids, targets = batch["shown"]["input_ids"], batch["shown"]["targets"]
+        marks = set(processor.tokenizer.all_special_ids)
+        assert {int(each) for each in ids[targets == senses.NOT_READ]} <= marks
+        assert not marks & {int(each) for each in targets[targets != senses.NOT_READ]}
+        assert len(batch["shown"]["input_ids"]) == 2 and len(batch["text"]["input_ids"]) == 3
+
+
+def test_an_image_is_learnt_from_through_the_text_that_follows(recipes):
+    """The loss of a caption sends a gradient to the first layer of the eye; the loss of text alone sends none."""
+    recipe = read_recipe(recipes["llava"])
+    network, processor = built(recipe, every_english_text())
+    drawn = pixels([pictures.draw(pictures.pictures(1, "train")[0], 0).pixels])
+    ids = processor.tokenizer("<image>" * 36 + " A red boat", return_tensors="pt")["input_ids"]
+    patches = network.model.vision_tower.embeddings.patch_embedding.weight if hasattr(network.model.vision_tower, "embeddings") else None
+    patches = network.model.vision_tower.vision_model.embeddings.patch_embedding.weight if patches is None else patches
+    senses.text_loss(network, {"text": {"input_ids": ids[:, -3:], "targets": ids[:, -3:]}}).backward()
+    assert patches.grad is None
+    targets = ids.masked_fill(ids == ids[0, 1], senses.NOT_READ)
+    senses.text_loss(network, {"shown": {"input_ids": ids, "targets": targets, "pixel_values": drawn}}).backward()
+    assert patches.grad.abs().sum() > 0
+
+
+def test_documents_hold_nothing_held_out_and_only_english_speaks_of_unbridged_concepts():
+    rng = Random(0)
+    for kind in KINDS:
+        recipe = Senses(name="all", kind=kind, mixture={"en": 0.4, "es": 0.2, "zh": 0.2, "de": 0.2})
+        rows = [shown(rng, recipe) for _ in range(400)]
+        assert {row.meaning.split for row in rows} == {"train"}
+        assert {row.language for row in rows} == {"en", "es", "zh", "de"}
+        never = [row.language for row in rows if not meanings.bridgeable(row.meaning)]
+        assert never and set(never) == {"en"}
+
+
+def test_told_captions_name_no_held_out_picture():
+    """A scanner that knows the colour words and the objects of English alone."""
+    rng, recipe = Random(1), Senses(name="told", kind="llava", mixture={"en": 1.0})
+    hidden = [each.things[0] for split in ("test", "dev") for each in pictures.pictures(14, split, 1)]
+    held = {f"{thing.color} {thing.noun.key}" for thing in hidden}
+    seen = [told(rng, recipe) for _ in range(500)]
+    assert held and not [text for text in seen if any(pair in text for pair in held)]
+
+
+def test_the_drawings_are_what_the_image_processor_makes_of_them():
+    drawn = [pictures.draw(each, 1).pixels for each in islice(pictures.pictures(3, "test"), 3)]
+    size = Senses(name="x", kind="llava").tower
+    assert np.allclose(pixels(drawn), image_processor(size)(drawn, return_tensors="pt")["pixel_values"], atol=1e-6)
+
+
+def test_the_exam_knows_right_from_wrong(grown):
+    rows = exam(grown["llava"], n=4, types=("en",))
+    assert {(row["kind"], row["language"]) for row in rows} == {("color", "en"), ("object", "en")}
+    assert all(row["low"] <= row["right"] <= row["high"] for row in rows)
+    assert [round(row["chance"], 4) for row in rows] == [round(1 / 9, 4), 0.05]
+    assert "| color | en |" in table(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('kind = "smell"', "kind is 'smell'; it can be 'text', 'llava'"),
+        ('kind = "llava"\neyes = 2', "unknown key 'eyes'"),
+        ('kind = "llava"\n[tower]\nwidht = 2', "unknown key 'widht'"),
+        ('kind = "llava"\n[mixture]\nen = 0.5', "add up to 0.5"),
+        ('kind = "llava"\nplain = 32', "leave none"),
+        ('kind = "llava"\n[tower]\nsize = 50', "multiple"),
+    ],
+)
+def test_recipes_that_do_not_fit(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadRecipe, match=message):
+        read_recipe(path)
+
+
+def test_a_text_model_that_is_not_there(recipes, tmp_path):
+    recipe = dataclasses.replace(read_recipe(recipes["llava"]), text=str(tmp_path / "none"))
+    with pytest.raises(BadRecipe, match="no bundled model and no folder"):
+        train(recipe, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out.growing")
+
+
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio", "semhub-tokens"])
+def test_recipes_of_the_package_read(name):
+    recipe = read_recipe(name)
+    assert isinstance(recipe, Senses) and recipe.mixture["en"] > 0.5
