@@ -37,6 +37,16 @@ NAMES = (
     "semantics/similarity",
     "semantics/role-lens",
 )
+SENSED = (  # asked of models that see and hear, in test_tasks_senses.py
+    "vision/similarity",
+    "vision/color-lens",
+    "vision/caption-lens",
+    "vision/segment-lens",
+    "vision/intervention",
+    "audio/similarity",
+    "audio/lens",
+    "audio/intervention",
+)
 GROUPS = {
     "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
@@ -112,7 +122,7 @@ def every(results):
 
 
 def test_the_catalogue_is_the_protocols():
-    assert tuple(catalogue()) == NAMES
+    assert tuple(catalogue()) == (*NAMES, *SENSED)
     for name, entry in catalogue().items():
         assert (
             entry.name == name and entry.protocols == (("sound", "paper") if entry.usual else ("sound",)) and entry.question.endswith("?")

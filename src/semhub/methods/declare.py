@@ -48,7 +48,7 @@ class Compare:
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
     when they are not independent. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched`
-    too, whose negative is the item of the same length that shares most tokens.
+    too, whose negative is the item of the same length that shares most tokens. `around`: compare only pairs with this type.
     """
 
     types: tuple[str, ...]
@@ -67,6 +67,7 @@ class Compare:
     strata: tuple[str, ...] = ()
     alike: bool = False
     special: bool = True
+    around: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

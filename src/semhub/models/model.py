@@ -50,6 +50,11 @@ class Model:
         """The kinds of media that the model takes beside text: `image`, `audio`."""
         return senses.senses_of(self.parts.causal.config) if self.processor is not None else ()
 
+    @property
+    def writes_images(self) -> bool:
+        """Whether images are written in tokens of the model's own vocabulary, by a code book."""
+        return getattr(self.parts.causal.config, "vq_config", None) is not None
+
     @cached_property
     def patches_in_order(self) -> bool:
         """Whether image positions are patches, row by row; found by trying, when first asked for."""
@@ -91,6 +96,10 @@ class Model:
     def encode(self, texts: Sequence[Input], special: bool = True) -> list[Encoding]:
         """Texts as `tokenizer(text)` gives them, with special tokens or (`special=False`) without any; media by the processor."""
         return senses.encode_all(self, texts, special)
+
+    def token_ids(self, inputs: Sequence[Input], special: bool = True) -> list[list[int]]:
+        """The ids of each input, placeholders of media among them; no tower is run."""
+        return senses.ids_of(self, inputs, special)
 
     def stream(
         self, texts: Sequence[Input], at: Where, layers: Sequence[int] | None = None, batch_tokens: int = BATCH_TOKENS, special: bool = True

@@ -19,9 +19,8 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-BUILT_IN = tuple(
-    EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in ("multilingual", "arithmetic", "code", "semantics", "vision", "audio")
-)
+DOMAINS = ("multilingual", "arithmetic", "code", "semantics", "vision", "audio")
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in DOMAINS)
 PROTOCOLS = ("sound", "paper")
 SUITES = {
     "paper": (  # Wu et al. 2025, in the order of their sections
