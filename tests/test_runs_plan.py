@@ -47,8 +47,9 @@ def test_each_hub_has_its_own_tasks_and_controls():
     assert asked((), "other") == (["space/seen", "sky/near"], ["other", "other-mispaired"])
 
 
-def test_any_other_model_gets_every_task_and_no_control():
-    assert asked((), "some/model") == (["space/near", "space/seen", "sky/near"], ["some/model"])
+def test_any_other_model_gets_every_task_on_texts_and_no_control():
+    assert asked((), "some/model") == (["space/near", "sky/near"], ["some/model"])
+    assert asked(("space/seen",), "some/model") == (["space/seen"], ["some/model"])
 
 
 def test_controls_can_be_left_out():

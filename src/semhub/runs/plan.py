@@ -253,7 +253,7 @@ def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None
 def senseless(task, model: str, opened: Mapping[str, object]) -> str | None:
     """Why a model that is no bundled one cannot be shown what a task needs: it has no eyes or no ears; or None.
 
-    Read off the opened model or the configuration in its folder; a model that is not here yet counts as one of text alone.
+    Read off the opened model or the configuration in its folder; one that is not here yet is asked such tasks by name alone.
     """
     needed = [kind for kind in ("image", "audio") if kind in task.needs]
     if not needed or _bundled_types(model) is not None:
