@@ -42,8 +42,8 @@ def test_every_dependency_is_pinned_to_one_version():
 
 def test_what_is_imported_is_declared():
     third = imported_by_source() - set(sys.stdlib_module_names) - {"semhub"}
-    distribution = {"sklearn": "scikit-learn", "yaml": "transformers"}
-    declared = names(PROJECT["dependencies"]) | names(EXTRAS["ray"]) | names(EXTRAS["peft"])
+    distribution = {"sklearn": "scikit-learn", "yaml": "transformers", "PIL": "pillow"}
+    declared = names(PROJECT["dependencies"]) | names(EXTRAS["ray"]) | names(EXTRAS["peft"]) | names(EXTRAS["senses"])
     assert {plain(distribution.get(name, name)) for name in third} <= declared
 
 

@@ -91,7 +91,9 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
 
 
 def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
-    return alike.tokens_of(bench.of(type).model.token_ids([shown(place, type, c) for c in concepts], ask.special))
+    model, given = bench.of(type).model, [shown(place, type, c) for c in concepts]
+    written = all(isinstance(each, str) for each in given)
+    return alike.tokens_of([e.ids for e in model.encode(given, ask.special)] if written else model.token_ids(given, ask.special))
 
 
 def shown(place: Place, type: str, concept: Concept) -> Input | None:
