@@ -8,8 +8,9 @@ import functools
 import numpy as np
 import torch
 import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from families import leading_space, sentence_piece
+from families import finished, sentence_piece, trainer
 from semhub.models.senses import without_video
 from semhub.types import Form, Media
 
@@ -33,7 +34,25 @@ def family(make):
     return make
 
 
-def words(*marks, sep=None, kind=leading_space):
+SAID = (
+    "Yes No red green blue yellow black white dog cat cow sheep horse bird snake frog bell drum boat key book",
+    "The dog sees the cat. A red boat is on the left. Is this animal a mammal? Which colors are in the image?",
+    "USER: What is in the image? ASSISTANT: Yes No Yes No red red green green blue blue yellow yellow",
+    "rojo verde azul blanco negro barco llave perro gato vaca 狗猫牛红绿蓝黑白 rot schwarz Hund Katze Kuh",
+)
+
+
+@functools.cache
+def speaking(bos):
+    """Byte-level BPE that knows colours, animals, Yes and No."""
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    raw.train_from_iterator(SAID * 4, trainer(560, pre_tokenizers.ByteLevel.alphabet()))
+    return finished(raw, bos)
+
+
+def words(*marks, sep=None, kind=speaking):
     """A tokenizer of its own that knows the marks of a family as special tokens."""
     import copy
 

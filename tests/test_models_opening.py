@@ -153,12 +153,12 @@ def test_weights_without_a_head_are_refused(copy):
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (transformers.LlavaConfig(), "a vision model"),
+        (transformers.CLIPConfig(), "no causal language model"),
         (transformers.ViTConfig(), "no causal language model"),
         (transformers.T5Config(), "an encoder-decoder model"),
-        (transformers.Qwen2AudioConfig(), "an audio model"),
+        (transformers.WhisperConfig(), "an encoder-decoder model"),
     ],
-    ids=["llava", "vit", "t5", "qwen2-audio"],
+    ids=["clip", "vit", "t5", "whisper"],
 )
 def test_other_kinds_are_refused_before_their_weights_are_read(config, reason, tmp_path):
     config.save_pretrained(tmp_path)

@@ -43,6 +43,13 @@ def test_nothing_asked_means_all_that_fits_the_hub_with_its_controls():
     assert asked() == (["space/near", "sky/near"], ["hub", "hub-untrained"])
 
 
+def test_an_unusual_task_is_done_when_it_is_named(monkeypatch):
+    known = {"space/near": fake_run.FakeTask(), "space/slow": fake_run.FakeTask(usual=False)}
+    monkeypatch.setattr(plan, "_catalogue", lambda: known)
+    assert asked()[0] == asked(("space",))[0] == ["space/near"]
+    assert asked(("space/slow",))[0] == ["space/slow"]
+
+
 def test_each_hub_has_its_own_tasks_and_controls():
     assert asked((), "other") == (["space/seen", "sky/near"], ["other", "other-mispaired"])
 

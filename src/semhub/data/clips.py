@@ -156,7 +156,7 @@ def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence
                 broken.append(BadRow(path, counts["rows"], str(error)))
                 counts["left out: the sound cannot be heard"] += 1
     counts["kept"] = len(kept)
-    refuse(bad, path, len(kept), skip_bad)
+    refuse(bad if kept else bad + broken, path, len(kept), skip_bad)
     hash = hashlib.sha256("".join(f"{each.id} {each.content} {each.label}\n" for each in kept).encode()).hexdigest()
     left = "".join(f"; {n:,} {why}" for why, n in counts.items() if why.startswith("left out"))
     return Source(

@@ -116,8 +116,8 @@ def read_coco(path_or_id: str | Path, skip_bad: bool = False) -> Source:
         except BadInput as error:
             broken.append(BadRow(str(path_or_id), counts["rows"], str(error)))
             counts["left out: the image cannot be shown"] += 1
-    counts |= {"kept": len(kept), "with a map": sum(photo.map is not None for photo in kept)}
-    refuse(bad, str(path_or_id), len(kept), skip_bad)
+    counts["kept"], counts["with a map"] = len(kept), sum(photo.map is not None for photo in kept)
+    refuse(bad if kept else bad + broken, str(path_or_id), len(kept), skip_bad)
     hash = hashlib.sha256("".join(f"{p.id} {p.content} {p.caption}\n" for p in kept).encode()).hexdigest()
     how = "spaCy" if tagger() else f"a list of {len(NOUNS)} nouns (spaCy and en_core_web_sm are not installed)"
     told = f"coco: {len(kept):,} of {counts['rows']:,} images kept, {counts['with a map']:,} with a map; nouns of captions by {how}"

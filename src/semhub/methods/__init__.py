@@ -14,11 +14,13 @@ from semhub.methods.declare import (
     DecodeWords,
     Inject,
     Lens,
+    Look,
     Place,
     Push,
     Repaint,
     Result,
     Sampled,
+    Sight,
     Spread,
     Steer,
     Trajectory,
@@ -37,7 +39,18 @@ PROCEDURES = {
     Trajectory: ("trajectory", "trajectory"),
 }
 
-__all__ = [*(kind.__name__ for kind in PROCEDURES), "Declaration", "Lens", "Place", "Push", "Result", "Sampled", "carry_out"]
+__all__ = [
+    *(kind.__name__ for kind in PROCEDURES),
+    "Declaration",
+    "Lens",
+    "Look",
+    "Place",
+    "Push",
+    "Result",
+    "Sampled",
+    "Sight",
+    "carry_out",
+]
 
 
 def carry_out(declaration: Declaration, bench) -> Result:

@@ -91,7 +91,7 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
 
 
 def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
-    return alike.tokens_of([e.ids for e in bench.of(type).model.encode([shown(place, type, c) for c in concepts], ask.special)])
+    return alike.tokens_of(bench.of(type).model.token_ids([shown(place, type, c) for c in concepts], ask.special))
 
 
 def shown(place: Place, type: str, concept: Concept) -> Input | None:
@@ -153,7 +153,7 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
-        for left, right in combinations(sides, 2):
+        for left, right in pairs_of(ask, sides):
             matched = {**view.matched, ALIKE: likes[left, right]} if likes else view.matched
             for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked, matched):
                 table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
@@ -261,10 +261,15 @@ def items_behind(bench: Bench, measured: Sequence[Measured], view: View, cluster
     return rows
 
 
+def pairs_of(ask: Compare, types: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of types that are compared, in order: all, or those with `ask.around` in them."""
+    return [pair for pair in combinations(types, 2) if ask.around is None or ask.around in pair]
+
+
 def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str]) -> list:
     """What is no mean over items: `p_value` of permuted meanings at the first position, and `cka` by layer."""
     rows = p_values(ask, bench, view) if "p_value" in wanted and view.place is ask.places[0] else []
-    for left, right in combinations(view.sides, 2) if "cka" in wanted and len(view.concepts) > 3 else ():
+    for left, right in pairs_of(ask, view.sides) if "cka" in wanted and len(view.concepts) > 3 else ():
         for k in bench.chosen(ask.first_layer):
             value = neighbours.cka(*(at_layer(ask, bench, view.sides[t], k, "raw")[0] for t in (left, right)))
             columns = view.columns(variant="raw", group=f"{left}-{right}")
@@ -276,7 +281,7 @@ def p_values(ask: Compare, bench: Bench, view: View) -> list:
     """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
     rows, layers = [], bench.chosen(ask.first_layer)
     facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
-    for left, right in combinations(view.sides, 2):
+    for left, right in pairs_of(ask, view.sides):
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
         p = chance(pairs, view.tokens[left], view.tokens[right], facets, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))

@@ -83,7 +83,7 @@ def looked_up(ask: DecodeMedia, bench: Bench, sights: Sequence[Sight]) -> tuple[
         for t in ask.types
         for control in (None, *controls, *(floors if variant is None else ()))
     }
-    head = bench.model.head if ask.added else without_added(bench.model)
+    head = bench.model.head if ask.added or not bench.model.writes_images else without_added(bench.model)
     for start in range(0, len(sights), AT_ONCE):
         part = sights[start : start + AT_ONCE]
         for item, encoding, states in positions_of(bench, part, layers):

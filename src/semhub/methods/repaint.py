@@ -14,8 +14,9 @@ from semhub import edits
 from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Repaint, Result
-from semhub.methods.steer import generate, judged
+from semhub.methods.steer import generate
 from semhub.models.tokens import first_continuation_id
+from semhub.models.where import Encoding
 from semhub.models.write import Edit
 from semhub.types import Prompt
 
@@ -30,17 +31,18 @@ def repaint(ask: Repaint, bench: Bench) -> Result:
     if not prompts:
         raise BadInput(f"{bench.task}: no prompt has words that are tokens of {bench.model.name} ({left_out} left out).")
     layers = [k for k in bench.chosen() if k] if not ask.writes else sorted({max(1, round(f * bench.depth)) for f in ask.writes})
-    base = answered(ask, bench, prompts, [], 0.0)
+    encodings = bench.model.encode([prompt.shown for prompt in prompts])  # the towers run once, whatever is pushed
+    base = answered(ask, bench, prompts, encodings, [], 0.0)
     measured = [Measured(name, values, columns(ask, prompts, None, None, 0.0)) for name, values in base.items()]
     kinds = [None, *(control for control in ask.controls if control != LAYER_0)]
     jobs = [(layer, strength) for layer in layers for strength in ask.strengths]
     for number, (layer, strength) in enumerate(jobs):
-        found = {control: pushed(ask, bench, prompts, control, layer, strength) for control in kinds}
+        found = {control: pushed(ask, bench, prompts, encodings, control, layer, strength) for control in kinds}
         measured += rows(ask, prompts, base, found, layer, strength)
         bench.progress(number + 1, len(jobs))
     if LAYER_0 in ask.controls:
         for strength in ask.strengths:
-            found = pushed(ask, bench, prompts, None, 0, strength)
+            found = pushed(ask, bench, prompts, encodings, None, 0, strength)
             measured += [Measured(name, each, columns(ask, prompts, LAYER_0, 0, strength)) for name, each in found.items()]
     readings = by_group(ask, bench, prompts, measured)
     outcomes = bench.outcomes([m for m in measured if m.columns["control"] is None], [prompt.id for prompt in prompts])
@@ -49,9 +51,10 @@ def repaint(ask: Repaint, bench: Bench) -> Result:
 
 
 def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], int]:
-    """The prompts whose old and new word have a first token each, not the same one; and how many have not."""
-    ids = [[first_token(bench, word) for word in ask.words(prompt)] for prompt in ask.prompts]
-    kept = [p for p, (new, old) in zip(ask.prompts, ids, strict=True) if new is not None and old is not None and new != old]
+    """The prompts whose old and new word (the control's too) have a first token each, not the same one; and how many have not."""
+    rules = [ask.words, *([ask.wrong] if WRONG in ask.controls else [])]
+    ids = [[[first_token(bench, word) for word in words(prompt)] for words in rules] for prompt in ask.prompts]
+    kept = [p for p, pairs in zip(ask.prompts, ids, strict=True) if all(None not in pair and pair[0] != pair[1] for pair in pairs)]
     return kept, len(ask.prompts) - len(kept)
 
 
@@ -59,11 +62,13 @@ def first_token(bench: Bench, word: str) -> int | None:
     return first_continuation_id(bench.model, "a", word)
 
 
-def pushed(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: str | None, layer: int, strength: float) -> Values:
+def pushed(
+    ask: Repaint, bench: Bench, prompts: Sequence[Prompt], encodings: Sequence[Encoding], control: str | None, layer: int, strength: float
+) -> Values:
     """What the prompts answer under one push; from `layer` on, or at it alone."""
     vectors = differences(ask, bench, prompts, control)
     chosen = range(layer, bench.depth + 1) if ask.upward else (layer,)
-    return answered(ask, bench, prompts, [(k, vectors) for k in chosen], strength)
+    return answered(ask, bench, prompts, encodings, [(k, vectors) for k in chosen], strength)
 
 
 def differences(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: str | None) -> Tensor:
@@ -77,13 +82,20 @@ def differences(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: 
     return noise * (found.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True))
 
 
-def answered(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], pushes: Sequence[tuple[int, Tensor]], strength: float) -> Values:
+def answered(
+    ask: Repaint,
+    bench: Bench,
+    prompts: Sequence[Prompt],
+    encodings: Sequence[Encoding],
+    pushes: Sequence[tuple[int, Tensor]],
+    strength: float,
+) -> Values:
     """`[prompt]` by measure, some prompts at a time."""
     found: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(prompts), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         changes = [edit(ask, prompts[part], layer, vectors[part], strength) for layer, vectors in pushes]
-        for name, values in said(ask, bench, prompts[part], changes).items():
+        for name, values in said(ask, bench, prompts[part], encodings[part], changes).items():
             found.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in found.items()}
 
@@ -93,17 +105,21 @@ def edit(ask: Repaint, prompts: Sequence[Prompt], layer: int, vectors: Tensor, s
     return Edit(layer, change, [ask.at(prompt) for prompt in prompts], "prompt")
 
 
-def said(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], changes: Sequence[Edit]) -> Values:
+def said(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], encodings: Sequence[Encoding], changes: Sequence[Edit]) -> Values:
     if ask.answers is not None:
-        return {"yes_share": share_of_first(ask.answers, bench, prompts, changes)}
-    written = generate(bench, [prompt.shown for prompt in prompts], ask.sampled, tuple(changes), (1.0,))[1.0]
-    return judged(ask, prompts, written, list(ask.judges))
+        return {"yes_share": share_of_first(ask.answers, bench, prompts, encodings, changes)}
+    written = generate(bench, encodings, ask.sampled, tuple(changes), (1.0,))[1.0]
+    texts = [outputs[0] for outputs in written]
+    scores = {name: judge(prompts, texts) for name, judge in ask.judges.items()}
+    return {name: np.array([np.nan if value is None else value for value in values], dtype=float) for name, values in scores.items()}
 
 
-def share_of_first(answers: tuple[str, str], bench: Bench, prompts: Sequence[Prompt], changes: Sequence[Edit]) -> np.ndarray:
+def share_of_first(
+    answers: tuple[str, str], bench: Bench, prompts: Sequence[Prompt], encodings: Sequence[Encoding], changes: Sequence[Edit]
+) -> np.ndarray:
     """`[prompt]`: p(first) / (p(first) + p(second)) of the next token, by the model's own last layer."""
     with bench.model.edit(*changes):
-        states = bench.model.read([prompt.shown for prompt in prompts], "last", layers=[bench.depth], batch_tokens=bench.batch_tokens)[0]
+        states = bench.model.read(encodings, "last", layers=[bench.depth], batch_tokens=bench.batch_tokens)[0]
     ids = torch.tensor([[answer_token(bench, prompt, word) for word in answers] for prompt in prompts])
     logits = bench.model.unembed(states).double().gather(1, ids)
     return (logits[:, 0] - logits[:, 1]).sigmoid().numpy()

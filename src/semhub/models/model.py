@@ -20,7 +20,7 @@ from semhub.models.where import Encoding, Where
 from semhub.types import Input
 
 if TYPE_CHECKING:
-    from semhub.models.generate import Generation
+    from semhub.models.generate import Ask, Generation
     from semhub.models.prove import Certificate
     from semhub.models.write import Edit
 
@@ -49,6 +49,11 @@ class Model:
     def senses(self) -> tuple[str, ...]:
         """The kinds of media that the model takes beside text: `image`, `audio`."""
         return senses.senses_of(self.parts.causal.config) if self.processor is not None else ()
+
+    @property
+    def writes_images(self) -> bool:
+        """Whether images are written in tokens of the model's own vocabulary, by a code book."""
+        return getattr(self.parts.causal.config, "vq_config", None) is not None
 
     @cached_property
     def patches_in_order(self) -> bool:
@@ -91,6 +96,10 @@ class Model:
     def encode(self, texts: Sequence[Input], special: bool = True) -> list[Encoding]:
         """Texts as `tokenizer(text)` gives them, with special tokens or (`special=False`) without any; media by the processor."""
         return senses.encode_all(self, texts, special)
+
+    def token_ids(self, inputs: Sequence[Input], special: bool = True) -> list[list[int]]:
+        """The ids of each input, placeholders of media among them; no tower is run."""
+        return senses.ids_of(self, inputs, special)
 
     def stream(
         self, texts: Sequence[Input], at: Where, layers: Sequence[int] | None = None, batch_tokens: int = BATCH_TOKENS, special: bool = True
@@ -142,3 +151,9 @@ class Model:
         from semhub.models.generate import generate
 
         return generate(self, prompts, **wanted)
+
+    def generate_all(self, asks: "Sequence[Ask]", **wanted) -> "list[list[Generation]]":
+        """Several sweeps as rows of the same batches; see `models.generate.generate_all`."""
+        from semhub.models.generate import generate_all
+
+        return generate_all(self, asks, **wanted)

@@ -95,6 +95,13 @@ def encode_all(model, inputs: Sequence[Input], special: bool = True) -> list[Enc
     return [next(texts) if isinstance(each, str) else prepared(each) for each in inputs]
 
 
+def ids_of(model, inputs: Sequence[Input], special: bool = True) -> list[list[int]]:
+    """The ids of texts, and of texts with media as the processor writes them."""
+    texts = iter(encode(model.tokenizer, [each for each in inputs if isinstance(each, str)], special))
+    made = lambda form: processed(model, form, special)["input_ids"][0].tolist()  # noqa: E731
+    return [list(next(texts).ids) if isinstance(each, str) else made(each) for each in inputs]
+
+
 def perceived(model, form: Form, special: bool = True) -> Encoding:
     """One input with its image or sound, ready for the trunk.
 
@@ -345,7 +352,7 @@ def patches_in_order(model) -> bool:
     """
     import numpy as np
 
-    if getattr(model.parts.causal.config, "vq_config", None) is not None:
+    if model.writes_images:
         return True
 
     def embedded(pixels) -> tuple[Tensor, Span]:

@@ -87,7 +87,10 @@ CONTROLS = {
     "other-types": "the words of all other types",
     "right-over-wrong": "right words over wrong ones (ratio)",
     "last-layer": "own word ahead at the last layer",
-    "wrong-layer": "the same push at another layer",
+    "wrong-layer": "the last layer's push, at the same place",
+    "wrong-position": "the push at the first token only",
+    "without-main": "the own push, without the dominant type's direction",
+    "without-random": "the own push, without a random direction",
     "shuffled-pair": "words of shuffled pairs",
     "wrong-concept": "words of another concept",
 }

@@ -11,12 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UserError
-from semhub.methods.declare import Compare, Declaration, Decode, DecodeMarks, DecodeWords, Inject, Spread, Steer, Trajectory
+from semhub.methods.declare import (
+    Compare,
+    Declaration,
+    Decode,
+    DecodeMarks,
+    DecodeMedia,
+    DecodeWords,
+    Inject,
+    Repaint,
+    Spread,
+    Steer,
+    Trajectory,
+)
 from semhub.runs import store
 from semhub.runs.plan import Part, Plan
 
 SAMPLE = 500  # texts whose tokens are counted; the rest is scaled
 CHARS_PER_TOKEN = 3.0  # where there is no tokenizer at hand
+MEDIA_POSITIONS = 600  # of an image or a sound, about
 BLOCK_SECONDS = 2e-4  # cost of one block in one pass beside its arithmetic
 EFFICIENCY = 0.5  # of the measured rate of a large product
 ACTIVATIONS = 16  # floats per token and width that a block holds at once
@@ -82,7 +95,7 @@ def _numbers(asked: Work, net: Size, batch_tokens: int, rate: float) -> dict:
     read = net.count(asked.texts)
     prompt = net.count(asked.prompts) / max(1, len(asked.prompts))
     made = asked.rows * (prompt + asked.new_tokens)
-    batch_rows = max(8, batch_tokens // 64)
+    batch_rows = max(8, int(batch_tokens // max(1, prompt)))
     passes = math.ceil(read / batch_tokens) + math.ceil(asked.rows / batch_rows) * (1 + asked.new_tokens)
     unembedded = len(asked.texts) * asked.positions * (net.blocks + 1) + asked.rows * asked.new_tokens
     work_done = 2 * net.parameters * (read + made) + 2 * unembedded * net.vocab * net.dim
@@ -127,6 +140,18 @@ def _decode_marks(ask: DecodeMarks) -> Work:
     return Work(list(dict.fromkeys(mark.text for each in ask.sets.values() for mark in each)))
 
 
+def _decode_media(ask: DecodeMedia) -> Work:
+    return Work(
+        [f"{sight.shown.text} {number}" for number, sight in enumerate(s for each in ask.sets.values() for s in each)], MEDIA_POSITIONS
+    )
+
+
+def _repaint(ask: Repaint) -> Work:
+    rows = len(ask.prompts) * (1 + (len(ask.writes) or 1) * len(ask.strengths) * (1 + len(ask.controls)))
+    prompts = [prompt.text for prompt in ask.prompts]
+    return Work(prompts * max(1, rows // max(1, len(prompts)))) if ask.answers else _generated(prompts, rows, ask.sampled)
+
+
 def _spread(ask: Spread) -> Work:
     texts = [text for each in ask.prompts.values() for text in each] * len(ask.lens.norms)
     return Work(texts, round(sum(map(len, texts)) / CHARS_PER_TOKEN / max(1, len(texts))))
@@ -138,6 +163,7 @@ def _steer(ask: Steer) -> Work:
     chosen, told = 1 + layers * doses, 1 + doses + signs * (layers - 1 + len(ask.pushes) - 1 + controls)
     sizes = Counter(prompt.type for prompt in ask.prompts).values()
     rows = sum(n // 2 * told + (n - n // 2) * chosen for n in sizes)
+    rows = len(ask.rehearsal) * chosen + len(ask.prompts) * told if ask.rehearsal else rows
     return _generated([prompt.text for prompt in ask.prompts], rows, ask.sampled)
 
 
@@ -159,6 +185,8 @@ WORK = {
     Decode: _decode,
     DecodeWords: _decode_words,
     DecodeMarks: _decode_marks,
+    DecodeMedia: _decode_media,
+    Repaint: _repaint,
     Spread: _spread,
     Steer: _steer,
     Inject: _inject,
@@ -180,15 +208,18 @@ def size(plan: Plan, name: str) -> Size | None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+    from semhub.models.opening import builder
+
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    opener = builder(config) or AutoModelForCausalLM
     with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(config)
+        network = opener.from_config(config) if hasattr(opener, "from_config") else opener(config)
     asked = {"bfloat16": 2, "float16": 2}.get(plan.spec.opening.dtype or "", 4)
     return _size_of(network, config, asked, AutoTokenizer.from_pretrained(folder, local_files_only=True))
 
 
 def _size_of(network, config, bytes_each: int, tokenizer) -> Size:
-    parameters = sum(each.numel() for each in network.parameters())
+    parameters, config = sum(each.numel() for each in network.parameters()), config.get_text_config()
     return Size(parameters, config.num_hidden_layers, config.hidden_size, config.vocab_size, bytes_each, _counter(tokenizer))
 
 

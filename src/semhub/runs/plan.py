@@ -4,6 +4,7 @@ Opens no network and writes nothing; it reads the user's own data once.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from semhub.runs.store import part_name, slug
 
 PROTOCOLS = ("sound", "paper")
 SCORERS = ("package", "hf")
+TOWERS = {"image": ("vision_config", "vq_config", "thinker_config"), "audio": ("audio_config", "thinker_config")}
 SHOWN = 100  # bad rows that the spec spells out
 
 
@@ -138,7 +140,7 @@ def prepare(
     own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
     own_data = _read_data(data or {}, skip_bad)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
-    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs)
+    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened)
     roles = _roles(name, controls)
     spec = Spec(
         tasks=tuple(chosen),
@@ -199,7 +201,13 @@ def can_be_asked(task: str, role: str) -> bool:
 
 
 def _choose(
-    asked: tuple[str, ...], suite: str | None, model: str, protocol: str, types: tuple[str, ...] | None, pairs
+    asked: tuple[str, ...],
+    suite: str | None,
+    model: str,
+    protocol: str,
+    types: tuple[str, ...] | None,
+    pairs,
+    opened: Mapping[str, object],
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not."""
     known = _catalogue() if suite is None else _of_suite(suite, asked)
@@ -208,12 +216,13 @@ def _choose(
     for name in asked:
         if name not in known and name not in domains:
             raise UnknownName("task", name, [*known, *domains])
-        chosen |= {each: known[each] for each in known if each == name or each.startswith(name + "/")}
+        chosen |= {each: task for each, task in known.items() if each == name or (each.startswith(name + "/") and task.usual)}
     if asked:
         left_out = {}
     else:
-        left_out = {name: why for name, task in known.items() if (why := misfit(task, model, types, pairs))}
-        chosen = {name: task for name, task in known.items() if name not in left_out}
+        why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
+        left_out = {name: reason for name, task in known.items() if (reason := why(task))}
+        chosen = {name: task for name, task in known.items() if name not in left_out and task.usual}
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
@@ -238,6 +247,24 @@ def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None
         return None
     whose = "asked for" if types else "of the data" if getattr(pairs, "types", None) else f"of {model}"
     return f"needs {', '.join(t for t in task.needs if t not in known)}; the types {whose} are {', '.join(known)}"
+
+
+def senseless(task, model: str, opened: Mapping[str, object]) -> str | None:
+    """Why a model that is no bundled one cannot be shown what a task needs: it has no eyes or no ears; or None.
+
+    Read off the opened model or the configuration in its folder; a model that is not here yet counts as one of text alone.
+    """
+    needed = [kind for kind in ("image", "audio") if kind in task.needs]
+    if not needed or _bundled_types(model) is not None:
+        return None
+    if model in opened:
+        senses = getattr(opened[model], "senses", ())
+    else:
+        file = Path(model).expanduser() / "config.json"
+        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        senses = [kind for kind, names in TOWERS.items() if any(config.get(name) for name in names)]
+    missing = [kind for kind in needed if kind not in senses]
+    return f"needs {', '.join(missing)}; {model} has no tower for it" if missing else None
 
 
 def _load_tasks(files: Sequence[str | Path]) -> dict[str, str]:

@@ -4,7 +4,7 @@ Sounds are synthesised from the world, or real ones: VGGSound (`--data vggsound=
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
@@ -39,25 +39,24 @@ class Heard:
     mammal: bool | None = None
 
 
-def sounds(given: Given) -> list[Heard]:
-    """The user's clips, or synthesised takes of the world's held-out sounds."""
+def sounds(given: Given, takes: int = TAKES) -> list[Heard]:
+    """The user's clips, or `takes` of each of the world's held-out sounds; with a limit, evenly chosen from all."""
     for name in ("vggsound", "spoken-digits"):
         if name in given.data:
-            clips = given.data[name].items[: given.many(RELEASE_CLIPS)]
+            clips = evenly(given.data[name].items, given.many(RELEASE_CLIPS))
             return [Heard(clip.id, clip.media, {"en": clip.label}, clip.source, animal(clip.label)) for clip in clips]
-    made = world.sounds(TAKES, split="test", seed=given.seed)
-    n = min(len(made), given.many(len(made)))
-    chosen = [made[i * len(made) // n] for i in range(n)]
-    return [
-        Heard(
-            each.id,
-            Media("audio", world.synthesise(each), world.RATE),
-            {t: world.label(t, each.noun) for t in LANGUAGES},
-            each.noun.key,
-            each.is_mammal if each.is_animal else None,
-        )
-        for each in chosen
-    ]
+    return [synthesised(each) for each in evenly(world.sounds(takes, split="test", seed=given.seed), given.many(RELEASE_CLIPS))]
+
+
+def synthesised(sound: world.Sound) -> Heard:
+    media = Media("audio", world.synthesise(sound), world.RATE)
+    labels = {t: world.label(t, sound.noun) for t in LANGUAGES}
+    return Heard(sound.id, media, labels, sound.noun.key, sound.is_mammal if sound.is_animal else None)
+
+
+def evenly(found: Sequence, most: int) -> list:
+    n = min(len(found), most)
+    return [found[i * len(found) // n] for i in range(n)]
 
 
 def animal(label: str) -> bool | None:
@@ -95,7 +94,7 @@ def similarity(protocol: str, given: Given) -> Compare:
     One clip for each label, so that the mean over other items is the mean over other labels. (SALMONN's prompt puts the sound between
     <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
     """
-    found = one_for_each(sounds(given))
+    found = one_for_each(sounds(given, takes=1))
     types = ("audio", *(("en",) if protocol == "paper" else languages(given, found)))
     if len(found) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
@@ -105,7 +104,9 @@ def similarity(protocol: str, given: Given) -> Compare:
         return Compare(types, {split(given): concepts}, (place,), first_layer=1, normed_end=True, intervals=False)
     places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
-    return Compare(types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside)
+    return Compare(
+        types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside, around="audio"
+    )
 
 
 def one_for_each(found: Sequence[Heard]) -> list[Heard]:
@@ -172,7 +173,7 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     data="sounds of animals: the world's, or VGGSound (--data vggsound=FOLDER); each beside an animal of the other kind",
     positions="every position of the sound",
     baseline="no push; in sound also a random direction, the word of another animal of the same kind, and layer 0",
-    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), mammals and others apart; in sound also its change and excess',
+    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound also change and excess',
     against="mammals and others moved alike, or no further than the controls move them",
 )
 def intervention(protocol: str, given: Given) -> Repaint:
@@ -196,13 +197,14 @@ def animals(given: Given) -> list[Prompt]:
 
     Raises BadInput where mammals or others are missing.
     """
-    found = [each for each in one_for_each(sounds(given)) if each.mammal is not None]
+    every = replace(given, limit=None)  # a limit is one of the questions
+    found = [each for each in one_for_each(sounds(every, takes=1)) if each.mammal is not None]
     kinds = {kind: [word(each) for each in found if each.mammal is kind] for kind in (True, False)}
     if min(map(len, kinds.values())) < 2:
         counts = f"{len(kinds[True])} mammals and {len(kinds[False])} others"
         raise BadInput(f"audio/intervention needs two mammals and two other animals among the labels; found {counts}.")
     prompts = []
-    for each in found[: given.many(CASES)]:
+    for each in evenly(found, given.many(CASES)):
         rng = Random(f"animal:{each.id}:{given.seed}")
         same = rng.choice([other for other in kinds[each.mammal] if other != word(each)])
         facets = {"old": word(each), "new": rng.choice(kinds[not each.mammal]), "same": same}

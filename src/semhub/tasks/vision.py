@@ -96,12 +96,14 @@ def similarity(protocol: str, given: Given) -> Compare:
     concepts = [concept_of(each, types) for each in found]
     places = tuple(Place(name, show=prompted(text)) for name, text in (("image", MARK), ("question", ASKED)))
     if protocol == "paper":
-        return Compare(types, {split(given): concepts}, places, first_layer=1, normed_end=True, intervals=False)
+        return Compare(types, {split(given): concepts}, places, first_layer=1, normed_end=True, intervals=False, around="image")
     places += (Place("mean", "mean", prompted(MARK)),)
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
     matched = {"same-things": lambda concept: concept.facets["source"]}
     measures = ("adjusted_cosine", "p_at_1", "p_value")
-    return Compare(types, {split(given): concepts}, places, ("raw", "centred"), measures, beside, matched=matched, cluster="source")
+    return Compare(
+        types, {split(given): concepts}, places, ("raw", "centred"), measures, beside, matched=matched, cluster="source", around="image"
+    )
 
 
 def concept_of(seen: Seen, types: Sequence[str]) -> Concept:

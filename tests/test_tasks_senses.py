@@ -1,0 +1,141 @@
+"""The tasks on images and sounds: both protocols on tiny models that see and hear, what they declare, and real photos and digits."""
+
+import functools
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import semhub
+from families_multimodal import built, picture
+from semhub.data.sources import read_source
+from semhub.errors import BadInput
+from semhub.runs import plan
+from semhub.tasks import catalogue, find, given, perform, vision
+from semhub.types import KEY, Media
+
+DATA = Path(os.environ.get("SEMHUB_DATA", Path(__file__).parents[2] / "shared" / "data"))
+NAMES = [name for name in catalogue() if name.startswith(("vision/", "audio/"))]
+FEW = {"audio/intervention": 40}
+
+
+@functools.cache
+def opened(name):
+    return semhub.load(*built(name), prove=False)
+
+
+@functools.cache
+def asked(name, protocol):
+    return perform(
+        name, opened("llava" if name.startswith("vision") else "qwen2_audio"), protocol=protocol, limit=FEW.get(name, 5), memo={}
+    )
+
+
+@pytest.mark.parametrize("protocol", ("paper", "sound"))
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_are_unique_and_in_their_conventions(name, protocol):
+    rows, kind = asked(name, protocol).readings, name.split("/")[0].replace("vision", "image")
+    keys = Counter(tuple(getattr(row, column) for column in KEY) for row in rows)
+    assert rows and max(keys.values()) == 1, keys.most_common(1)
+    assert {(row.task, row.protocol) for row in rows} == {(name, protocol)} and all(np.isfinite(row.value) for row in rows)
+    assert all(kind in row.group for row in rows if row.group) and asked(name, protocol).outcomes
+    assert {row.control for row in rows} > {None} or protocol == "paper" or "similarity" in name
+    assert (protocol == "paper") == all(row.low is None for row in rows)
+
+
+def declared(name, protocol="sound", **more):
+    return find(name)(protocol, given(**more))
+
+
+def test_the_cases_are_those_of_the_paper():
+    cases = declared("vision/intervention", "paper").prompts
+    assert len({prompt.id for prompt in cases}) == 48
+    for prompt in cases:
+        colors = {prompt.facets[name] for name in ("old", "kept", "new", "wrong")}
+        assert len(colors) == 4 and prompt.media.data.shape == (256, 256, 3)
+        half = prompt.media.data[:128] if prompt.facets["half"] == "top" else prompt.media.data[128:]
+        assert (half == vision.PAINTS[prompt.facets["old"]]).all()
+    sights = declared("vision/color-lens", "paper").sets[None]
+    assert len(sights) == 4 and {sight.shown.media.data.shape for sight in sights} == {(256, 256, 3)}
+
+
+@pytest.mark.parametrize(
+    ("said", "correct", "release"),
+    [
+        ("red and green", 1, 1),
+        ("Red, and also blue", 0, 1),
+        ("red", 0, 1),
+        ("blue and green", 0, 0),
+        ("hundred greens", 0, 1),
+    ],
+)
+def test_an_answer_names_the_new_color_and_the_other_half_s(said, correct, release):
+    prompt = next(p for p in vision.cases() if (p.facets["new"], p.facets["old"], p.facets["kept"]) == ("red", "blue", "green"))
+    for protocol, expected in (("sound", correct), ("paper", release)):
+        assert declared("vision/intervention", protocol).judges["correct"]([prompt], [said]) == [expected]
+
+
+def test_unrelated_captions_share_no_noun_and_are_drawn_for_each():
+    sights = declared("vision/caption-lens", limit=60).sets["test"]
+    words = lambda looks: {look.word for look in looks["en"]}  # noqa: E731
+    assert all(not words(sight.words) & words(sight.wrong["wrong-word"]) for sight in sights) and len(sights) > 50
+    drawn = {frozenset(words(sight.wrong["wrong-word"])) for sight in sights}
+    release = {frozenset(words(sight.wrong["wrong-word"])) for sight in declared("vision/caption-lens", "paper", limit=60).sets["test"]}
+    assert len(drawn) > 15 > len(release)
+
+
+def test_labels_lie_on_what_is_drawn():
+    for sight in declared("vision/segment-lens", limit=20).sets["test"]:
+        background = sight.shown.media.data[~np.any([look.mask for look in sight.words["en"]], axis=0)].mean(0)
+        for look, wrong in zip(sight.words["en"], sight.wrong["wrong-word"]["en"], strict=True):
+            assert look.mask.any() and look.mask is wrong.mask and wrong.word not in {each.word for each in sight.words["en"]}
+            assert np.abs(sight.shown.media.data[look.mask].mean(0) - background).max() > 20
+
+
+def test_labels_of_other_sounds_share_no_word():
+    for sight in declared("audio/lens").sets["test"]:
+        right, wrong = ({look.word for look in looks["en"]} for looks in (sight.words, sight.wrong["wrong-word"]))
+        assert right and wrong and not right & wrong
+    prompts = declared("audio/intervention").prompts
+    assert {prompt.facets["kind"] for prompt in prompts} == {"mammal", "other"}
+    assert all(len({prompt.facets[name] for name in ("old", "new", "same")}) == 3 for prompt in prompts)
+    kinds = {prompt.facets["old"]: prompt.facets["kind"] for prompt in prompts}
+    assert all(kinds[p.facets["new"]] != p.facets["kind"] == kinds[p.facets["same"]] for p in prompts)
+
+
+def test_sounds_are_compared_with_other_labels():
+    concepts = declared("audio/similarity").sets["test"]
+    assert len({concept.text("en") for concept in concepts}) == len(concepts) > 10
+
+
+def test_real_photos_and_digits_are_asked():
+    if not (DATA / "coco_mini").is_dir() or not (DATA / "fsdd").is_dir():
+        pytest.skip("no ../shared/data")
+    seen = {"coco": read_source("coco", DATA / "coco_mini")}
+    result = perform("vision/caption-lens", opened("llava"), protocol="paper", limit=4, data=seen)
+    assert {row.n for row in result.readings if row.measure == "prob"} <= {3, 4}
+    assert perform("vision/similarity", opened("llava"), protocol="paper", limit=4, data=seen).readings
+    with pytest.raises(BadInput, match="panoptic"):
+        perform("vision/segment-lens", opened("llava"), data=seen)
+    heard = {"spoken-digits": read_source("spoken-digits", DATA / "fsdd")}
+    assert len(declared("audio/similarity", data=heard).sets[None]) == 10
+    assert perform("audio/lens", opened("qwen2_audio"), protocol="paper", limit=10, data=heard).readings
+    with pytest.raises(BadInput, match="two mammals"):
+        perform("audio/intervention", opened("qwen2_audio"), data=heard)
+
+
+def test_a_model_without_eyes_is_not_asked_what_it_sees(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    assert "no tower" in plan.senseless(find("vision/similarity"), str(tmp_path), {})
+    assert plan.senseless(find("multilingual/similarity"), str(tmp_path), {}) is None
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llava", "vision_config": {"hidden_size": 8}}))
+    assert plan.senseless(find("vision/similarity"), str(tmp_path), {}) is None
+    assert "audio" in plan.senseless(find("audio/lens"), "here", {"here": opened("llava")})
+
+
+def test_an_image_is_known_by_its_pixels():
+    a, b = (concept.forms["image"].shown for concept in declared("vision/similarity", "paper", limit=2).sets["test"])
+    assert a != b and hash(a) != hash(b) and isinstance(a.media, Media) and a.media != picture()
