@@ -48,8 +48,9 @@ def peak_p(
 ) -> float:
     """`layers`: pairs `a, b: [item, dim]` -> p that S_l beyond its strata, maximised over layers, is as high with meanings permuted.
 
-    Never below 1 / (draws + 1); 1 where no layer tells items apart. What counts is the excess of the mean cosine of pairs over its mean under all permutations, as it
-    stands; with `surface`, that of the residuals, each layer's null stretched by the square root of its design effect.
+    Never below 1 / (draws + 1); 1 where no layer tells items apart. What counts is the excess of the mean cosine of pairs over its
+    mean under all permutations, as it stands; with `surface`, that of the residuals, each layer's null stretched by the square root
+    of its design effect.
     """
     perms, label = within_strata(strata, draws, seed), torch.from_numpy(labels(strata))
     bases = None if surface is None else (basis(surface.a), basis(surface.b))
