@@ -117,3 +117,14 @@ def test_p_is_uniform_where_words_return_and_would_not_be_without_links():
     linked, bare = ([words_that_return(seed, stretch) for seed in range(150)] for stretch in (True, False))
     assert stats.kstest(linked, "uniform").pvalue > 0.05 and np.mean(np.array(linked) <= 0.05) < 0.1
     assert stats.kstest(bare, "uniform").pvalue < 0.001 and np.mean(np.array(bare) <= 0.05) > 0.12
+
+
+def test_a_layer_of_equal_states_says_nothing():
+    """All items end in one probe, so that layer 0 is the same for all: its excess of 0 must not stand in for a negative one elsewhere."""
+    same = random(1, 8, 40).repeat(24, 1)
+    pairs = [(random(24, 8, 50 + k), random(24, 8, 90 + k)) for k in range(12)]
+    for surface in (None, unlinked(24, torch.arange(24.0)[:, None])):
+        alone = [peak_p([pair], [0] * 24, draws=99, surface=surface) for pair in pairs]
+        assert [peak_p([(same, same), pair], [0] * 24, draws=99, surface=surface) for pair in pairs] == alone
+        assert any(0.6 < p < 1 for p in alone)
+    assert peak_p([(same, same)], [0] * 24, draws=99) == 1

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 1024
+CONSTANT = 1e-6  # mean length of what is left of unit states below which they count as constant
 RANK = 1e-9  # singular values below this share of the largest are no direction of their own
 
 
@@ -47,8 +48,9 @@ def peak_p(
 ) -> float:
     """`layers`: pairs `a, b: [item, dim]` -> p that S_l beyond its strata, maximised over layers, is as high with meanings permuted.
 
-    Never below 1 / (draws + 1). What counts is the excess of the mean cosine of pairs over its mean under all permutations, as it
-    stands; with `surface`, that of the residuals, each layer's null stretched by the square root of its design effect.
+    Never below 1 / (draws + 1); 1 where no layer tells items apart. What counts is the excess of the mean cosine of pairs over its
+    mean under all permutations, as it stands; with `surface`, that of the residuals, each layer's null stretched by the square root
+    of its design effect.
     """
     perms, label = within_strata(strata, draws, seed), torch.from_numpy(labels(strata))
     bases = None if surface is None else (basis(surface.a), basis(surface.b))
@@ -58,9 +60,13 @@ def peak_p(
         if bases is not None:
             a, b = without(a, bases[0]), without(b, bases[1])
         a, b = within(a, label), within(b, label)
+        if min(float(a.norm()), float(b.norm())) <= CONSTANT * len(label) ** 0.5:
+            continue  # every item is the same there (the embedding of one probe): 0 is no excess, and would cap p at 1
         pairs, permuted = (a * b).sum(1), _permuted(a, b, perms)
         stretch = 1.0 if surface is None else design_effect(pairs[surface.linked], surface.links, len(pairs)) ** 0.5
         observed, null = max(observed, float(pairs.sum())), np.maximum(null, stretch * permuted)
+    if observed == -np.inf:
+        return 1.0
     return float((1 + (null >= observed - 1e-12 * len(label)).sum()) / (draws + 1))
 
 
