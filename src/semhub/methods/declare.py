@@ -317,7 +317,6 @@ class Repaint:
     controls: tuple[str, ...] = ()
     wrong: Callable[[Prompt], tuple[str, str]] | None = None
     by: str | None = None
-    relative: tuple[str, ...] = ()
     intervals: bool = True
 
 
