@@ -24,6 +24,7 @@ class FakeTask:
     types: tuple = ("en", "zh")
     protocols: tuple = ("sound", "paper")
     against: str = "no place is near"
+    usual: bool = True
 
     @property
     def needs(self) -> tuple:

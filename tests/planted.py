@@ -106,6 +106,9 @@ class Planted:
             rows += [Generation(p, k, float(s), self.write(prompt, push, s), ()) for s in strengths for k in seeds]
         return rows
 
+    def generate_all(self, asks, **asked):
+        return [self.generate(ask.prompts, edits=ask.edits, strengths=ask.strengths, **asked) for ask in asks]
+
 
 def bench(model, **changed):
     from semhub.methods.bench import Bench

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import shutil
+import types
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -24,10 +25,10 @@ from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
 from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadRecipe
-from semhub.lab import codebook, read_recipe, senses, train
+from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
 from semhub.lab.organs import built, image_processor, pixels
 from semhub.lab.recipe import Senses
-from semhub.lab.senses_exam import exam, table
+from semhub.lab.senses_exam import exam
 from semhub.lab.shown import Shown, every_english_text, shown, told
 
 TEXT = """
@@ -55,7 +56,7 @@ inner = 16
 bins = 16
 codes = 24
 [training]
-steps = 6
+steps = 4
 batch = 5
 window = 24
 warmup = 1
@@ -123,15 +124,15 @@ def test_a_grown_chameleon_is_an_ordinary_folder(grown):
 
 
 def test_pictures_become_tokens_that_bf16_does_not_change(recipes, grown):
-    """The opened model cuts as the built one did, and a plain picture is one token nearly everywhere."""
+    """The opened model cuts as the built one did, and plain pictures of two colours share no token."""
     before = built(read_recipe(recipes["chameleon"]), every_english_text())[0].model
     after = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32).model
     plain = [pictures.draw(pictures.Halves(color, color), 0).pixels for color in pictures.RGB]
     drawn = pixels(plain + [pictures.draw(each, 0).pixels for each in pictures.pictures(20, "test")])
     tokens = before.get_image_tokens(drawn)
     assert tokens.shape == (29, 36) and torch.equal(tokens, after.get_image_tokens(drawn))
-    most = [int(row.mode().values) for row in tokens[:9]]
-    assert len(set(most)) >= 8 and all((row == code).float().mean() > 0.8 for row, code in zip(tokens, most, strict=False))
+    colors = [set(row.tolist()) for row in tokens[:9]]
+    assert not [pair for pair in itertools.combinations(colors, 2) if pair[0] & pair[1]], "no token stands for two colours"
     assert torch.equal(before.vqmodel.quantize.embedding.weight, after.vqmodel.quantize.embedding.weight)
 
 
@@ -146,7 +147,7 @@ def test_the_features_of_a_cell_are_the_colours_of_its_quarters():
     for picture in range(12):
         for row, column, color in itertools.product(range(2), range(2), range(3)):
             mine, its = features[picture, 3 * (2 * row + column) + color].ravel(), means[picture, color, :, row, :, column].ravel()
-            assert (np.argsort(mine) == np.argsort(its)).mean() > 0.9
+            assert np.diff(mine[np.argsort(its)]).min() > -1e-4
 
 
 def test_half_of_the_chameleon_documents_hold_the_mark_that_its_processor_ends_a_prompt_with():
@@ -202,6 +203,15 @@ def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
         torch.testing.assert_close(network.eval()(input_ids=ids).logits[..., : len(words)], trunk(ids).logits, atol=1e-5, rtol=0)
 
 
+def test_a_picture_begins_as_loud_as_words(recipes):
+    network = built(read_recipe(recipes["llava"]), every_english_text())[0]
+    drawn = pixels([pictures.draw(each, 5).pixels for each in pictures.pictures(30, "test")])
+    seen = network.get_image_features(drawn, vision_feature_layer=-1, vision_feature_select_strategy="default").pooler_output
+    seen, words = torch.cat(list(seen)).detach(), network.get_input_embeddings().weight.detach()
+    spread = (seen - seen.mean(dim=0)).norm(dim=-1).mean()
+    assert 0.7 < spread / words.norm(dim=-1).mean() < 1.4
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_english_word_of_the_questions_is_one_token(kind, recipes):
     processor = built(read_recipe(recipes[kind]), every_english_text())[1]
@@ -249,6 +259,16 @@ def test_documents_hold_nothing_held_out_and_only_english_speaks_of_unbridged_co
         assert never and set(never) == {"en"}
 
 
+def test_only_takes_of_the_split_train_are_heard():
+    for noun in sounds.audible():
+        takes = senses._takes(noun)
+        assert (
+            len(set(takes)) == senses.TAKES_HEARD
+            and {take.split for take in takes} == {"train"}
+            and {take.noun for take in takes} == {noun}
+        )
+
+
 def test_told_captions_name_no_held_out_picture():
     """A scanner that knows the colour words and the objects of English alone."""
     rng, recipe = Random(1), Senses(name="told", kind="llava", mixture={"en": 1.0})
@@ -265,11 +285,43 @@ def test_the_drawings_are_what_the_image_processor_makes_of_them():
 
 
 def test_the_exam_knows_right_from_wrong(grown):
-    rows = exam(grown["llava"], n=4, types=("en",))
-    assert {(row["kind"], row["language"]) for row in rows} == {("color", "en"), ("object", "en")}
-    assert all(row["low"] <= row["right"] <= row["high"] for row in rows)
-    assert [round(row["chance"], 4) for row in rows] == [round(1 / 9, 4), 0.05]
-    assert "| color | en |" in table(rows)
+    scores = {score.subject: score for score in exam(grown["llava"], n=4, types=("en",))}
+    assert set(scores) == {"color", "object", "color, another one shown", "object, another one shown"}
+    assert all(score.type == "en" and score.low <= score.accuracy <= score.high for score in scores.values())
+    assert (scores["color"].chance, scores["object"].chance) == (pytest.approx(1 / 9), pytest.approx(0.05))
+
+
+def test_the_exam_counts_whole_answers_of_greedy_decoding(grown, monkeypatch):
+    """Against a network that knows every answer but the last piece of the German ones."""
+    network, processor = senses_exam.opened(grown["llava"])
+    asked = [(0, each, question) for each in pictures.pictures(4, "test") for question in pictures.questions(each, ("en", "de"))]
+
+    def knows(input_ids, **_):
+        logits = torch.zeros(*input_ids.shape, len(processor.tokenizer))
+        right = input_ids.roll(-1, dims=1)
+        logits.scatter_(2, right[..., None], 1.0)
+        for row, (_, _, question) in enumerate(asked):
+            if question.type == "de":
+                logits[row, -2] = 0
+        return types.SimpleNamespace(logits=logits)
+
+    blind = types.SimpleNamespace(config=network.config, device="cpu")
+    caller = type("Knows", (), {"__call__": lambda self, **inputs: knows(**inputs), "config": blind.config, "device": "cpu"})()
+    assert list(senses_exam._right(caller, processor, asked)) == [question.type == "en" for _, _, question in asked]
+
+
+def test_a_card_tells_what_was_seen_and_what_is_still_known_of_text(grown, monkeypatch):
+    monkeypatch.setattr(senses_exam.exam, "__defaults__", (2, "dev", ("en",), "cpu"))
+    monkeypatch.setattr("semhub.lab.exam.ITEMS", 2)
+    found = examined(grown["llava"])
+    told = (grown["llava"] / "README.md").read_text(encoding="utf-8")
+    assert {(score["type"], score["subject"]) for score in found["scores"]} > {
+        ("en", "color"),
+        ("en", "object"),
+        ("de", "cloze"),
+        ("digits", "sums"),
+    }
+    assert "| en | color |" in told and "no alignment loss" in told
 
 
 @pytest.mark.parametrize(
@@ -301,3 +353,9 @@ def test_a_text_model_that_is_not_there(recipes, tmp_path):
 def test_recipes_of_the_package_read(name):
     recipe = read_recipe(name)
     assert isinstance(recipe, Senses) and recipe.mixture["en"] > 0.5
+
+
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio"])
+def test_a_control_differs_in_its_text_model_and_its_languages_alone(name):
+    hub, control = read_recipe(name), read_recipe(f"{name}-mispaired")
+    assert control == dataclasses.replace(hub, name=f"{name}-mispaired", text="semhub-text-mispaired", mixture={"en": 1.0})

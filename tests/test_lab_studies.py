@@ -185,3 +185,40 @@ def _scenes():
 
     rng = Random("planted:dev:0")
     return [meanings.scene(rng, "dev", bridged=True) for _ in range(30)]
+
+
+SEES = """
+kind = "{kind}"
+text = "{text}"
+told = 1
+plain = 2
+[tower]
+width = 16
+blocks = 1
+heads = 2
+inner = 16
+bins = 16
+codes = 24
+[training]
+steps = 3
+batch = 5
+window = 24
+warmup = 1
+checkpoint = 2
+"""
+
+
+@pytest.mark.parametrize(("kind", "sense"), [("llava", "image"), ("qwen2-audio", "audio")])
+def test_emergence_of_pictures_and_sounds(kind, sense, grown, tmp_path, monkeypatch):
+    from semhub.lab import senses
+
+    monkeypatch.setattr(senses, "TAKES_HEARD", 1)
+    (tmp_path / "sees.toml").write_text(SEES.format(kind=kind, text=grown), encoding="utf-8")
+    folder = train(tmp_path / "sees.toml", tmp_path / "sees", device="cpu")
+    table = pd.read_parquet(jobs.emergence(folder, limit=6).with_suffix(".parquet"))
+    assert sorted(table.step.unique()) == [2, 3] and {"shared", "retrieved"} <= set(table.figure)
+    assert f"{sense}-en" in set(table.group) and set(table.split) == {"dev"}
+    first, last = (
+        table[(table.step == step) & (table.figure == "shared-last") & (table.group == f"{sense}-en")].value.iloc[0] for step in (2, 3)
+    )
+    assert first != last

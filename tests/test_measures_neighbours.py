@@ -33,6 +33,28 @@ def test_reciprocal_ranks(block):
     assert neighbours.reciprocal_ranks(torch.ones(4, 3), torch.ones(4, 3))[0].tolist() == [0.25] * 4
 
 
+def test_mexa_counts_pairs_that_are_best_of_row_and_column():
+    c = plain(A, B)
+    others = lambda i: max(max(c[i, j], c[j, i]) for j in range(23) if j != i)  # noqa: E731
+    assert neighbours.mexa(A, B).tolist() == [float(c[i, i] > others(i)) for i in range(23)]
+    assert 0 < neighbours.mexa(A, B).mean() < 1 and neighbours.mexa(torch.ones(4, 3), torch.ones(4, 3)).sum() == 0
+
+
+def test_rotations_scales_and_order_change_nothing():
+    turn, order = torch.linalg.qr(random(6, 6, 30)).Q, torch.randperm(23, generator=torch.Generator().manual_seed(1))
+    ways = (
+        neighbours.mexa,
+        neighbours.mutual_neighbours,
+        lambda a, b: neighbours.csls_at_1(a, b)[0],
+        lambda a, b: neighbours.reciprocal_ranks(a, b)[1],
+    )
+    for measure in ways:
+        expected = measure(A, B)
+        assert measure(3 * A @ turn, 0.5 * B @ turn).tolist() == expected.tolist()
+        assert measure(A[order], B[order]).tolist() == expected[order].tolist()
+    assert neighbours.cka(A[order], B[order]) == pytest.approx(neighbours.cka(A, B))
+
+
 def test_csls(block):
     c = plain(A, B)
     near_a, near_b = (np.sort(m, axis=1)[:, -5:].mean(1) for m in (c, c.T))

@@ -143,8 +143,49 @@ def test_one_item_or_one_cluster_has_no_interval():
         (lambda: statistics.bootstrap_ratio([1.0, 2.0], [1.0]), "2 and 1"),
         (lambda: statistics.bootstrap_ratio([1.0, 2.0], [0.0, 0.0]), "never negative"),
         (lambda: statistics.bootstrap_difference([1.0, 2.0], [1.0]), "one shape"),
+        (lambda: statistics.power(1, 0.1, 1.0), "two items or more"),
+        (lambda: statistics.items_needed(0.0, 1.0), "one above 0"),
     ],
 )
 def test_what_has_no_interval_is_refused(ask, words):
     with pytest.raises(BadInput, match=words):
         ask()
+
+
+def test_power_is_what_simulation_gives():
+    values = RNG(12).normal(0.3, 1, (40, 4000))
+    t = values.mean(0) / (values.std(0, ddof=1) / np.sqrt(40))
+    assert statistics.power(40, 0.3, 1) == pytest.approx((t > stats.t.ppf(0.95, 39)).mean(), abs=0.02)
+    two = statistics.power(40, 0.3, 1, two_sided=True)
+    assert two == pytest.approx((np.abs(t) > stats.t.ppf(0.975, 39)).mean(), abs=0.02)
+    assert statistics.power(40, 0.0, 1) == pytest.approx(0.05) and statistics.power(40, 0.0, 1, two_sided=True) == pytest.approx(0.05)
+
+
+def test_the_items_needed_are_just_enough():
+    n = statistics.items_needed(0.05, 0.3)
+    assert statistics.power(n, 0.05, 0.3) >= 0.9 > statistics.power(n - 1, 0.05, 0.3)
+    assert n == pytest.approx(((stats.norm.ppf(0.95) + stats.norm.ppf(0.9)) * 0.3 / 0.05) ** 2, abs=3)  # the textbook's, for many items
+    assert statistics.items_needed(1e-9, 1.0) is None and statistics.items_needed(9.0, 1.0) < statistics.items_needed(1.0, 1.0)
+
+
+def test_uniformity_is_kolmogorovs_and_counts_models_not_draws():
+    p = RNG(13).random(300)
+    assert statistics.uniformity(p) == pytest.approx(tuple(stats.kstest(p, "uniform"))[:2], rel=1e-6)
+    shifted = np.repeat(RNG(14).random(6), 50)  # six models, whose fifty draws are all alike
+    distance, alike = statistics.uniformity(shifted, np.repeat(np.arange(6), 50))
+    assert statistics.uniformity(shifted)[1] < 1e-6 and alike == pytest.approx(stats.kstwo.sf(distance, 6))
+    assert np.isnan(statistics.uniformity(p, ["one"] * 300)[1])
+
+
+def test_the_upper_end_of_a_share_is_clopper_and_pearsons():
+    hits = [1] * 3 + [0] * 57
+    expected = stats.binomtest(3, 60).proportion_ci(0.90, method="exact").high
+    assert statistics.share_at_most(hits) == pytest.approx((0.05, expected))
+    assert statistics.share_at_most([1, 1])[1] == 1 and statistics.share_at_most([0] * 59)[1] == pytest.approx(0.05, abs=0.001)
+    clustered = statistics.share_at_most([1] * 10 + [0] * 90, np.repeat(np.arange(10), 10))
+    assert clustered[1] > statistics.share_at_most([1] * 10 + [0] * 90)[1]
+
+
+def test_the_design_effect_of_equal_draws_is_their_number():
+    assert statistics.clustering(np.repeat(RNG(15).random(8), 5), np.repeat(np.arange(8), 5)) == pytest.approx(5)
+    assert statistics.clustering(RNG(16).random(40), np.arange(40)) == 1

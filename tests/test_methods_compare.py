@@ -52,6 +52,35 @@ def test_more_measures_and_variants_stand_beside_the_first_position():
     }
 
 
+def test_every_type_has_its_place_among_the_others():
+    types, beside = ("en", "es", "zh"), ("centrality", "mexa")
+    result = carry_out(Compare(types, {None: CONCEPTS}, measures=("adjusted_cosine", "p_at_1"), beside=beside), bench(Planted()))
+    for type in types:
+        pairs = [r for r in result.readings if r.measure == "adjusted_cosine" and type in r.group.split("-") and r.layer == 2]
+        central = rows(result, measure="centrality", group=type)
+        assert (
+            len(pairs) == 2 and central[2].value == pytest.approx(np.mean([r.value for r in pairs])) and central[2].low < central[2].value
+        )
+        assert [r.value for r in rows(result, measure="centrality_p_at_1", group=type)] == [0, 1, 1]
+        (meaning, both) = rows(result, measure="explained", group=type)  # layer 0 holds nothing to explain
+        assert (meaning.layer, both.layer) == (1, 2) and meaning.value == pytest.approx(1, abs=0.02) and both.value < 0.9
+    assert [r.value for r in rows(result, measure="mexa", group="en-es")] == [0, 1, 1]
+
+
+def test_the_likest_item_stands_in_for_a_random_one():
+    """Texts of three tokens, the second shared by two items each: the likest is the twin, whose states are close."""
+    family = lambda i: f"f{i // 2}"  # noqa: E731
+    concepts = [Concept(f"m{i}", {t: Form(t, f"{t}:m{i} {t}{family(i)} .") for t in ("en", "es")}) for i in range(20)]
+    states = lambda text, layer: vector(text.split()[0].split(":")[1]) + vector(text.split()[1][2:])  # noqa: E731
+    found = carry_out(Compare(("en", "es"), {None: concepts}, alike=True), bench(Planted(state=states)))
+    unit = lambda type, i: torch.nn.functional.normalize(states(f"{type}:m{i} {type}{family(i)}", 1), dim=0)  # noqa: E731
+    cosine = lambda i, j: float(unit("en", i) @ unit("es", j))  # noqa: E731
+    expected = np.mean([1 - (cosine(i, i ^ 1) + cosine(i ^ 1, i)) / 2 for i in range(20)])
+    likest = rows(found, control="overlap-matched")[1]
+    assert likest.value == pytest.approx(expected, abs=1e-5) and likest.n == 20
+    assert likest.value < 0.7 * rows(found, measure="adjusted_cosine", control=None)[1].value
+
+
 def test_standardising_takes_away_what_one_dimension_makes():
     spike = 60 * torch.eye(64)[0]
     outliers = Planted(state=lambda text, layer: Planted.usual(text, layer) + spike * float(vector(text)[1]))

@@ -9,8 +9,9 @@ import torch
 from planted import Planted, bench, rows, vector
 from semhub.errors import BadInput
 from semhub.methods import Inject, Push, Sampled, Steer, Trajectory, carry_out
+from semhub.methods.declare import Judges
 from semhub.methods.inject import padded, states_of
-from semhub.methods.steer import mean_lengths
+from semhub.methods.steer import Half, Setting, asked, mean_lengths
 from semhub.methods.trajectory import path, plane
 from semhub.types import Prompt
 
@@ -21,7 +22,7 @@ PROMPTS = [Prompt(f"p{i}", "es", f"es:p{i} es") for i in range(24)]
 
 def write(prompt, push, strength):
     """What is written is the length of the push along good minus bad at layer 1, a fifth of that elsewhere; words count a little."""
-    moved = sum(float(v @ WAY) * strength * (1 if layer == 1 else 0.2) for layer, v in push)
+    moved = sum(float(v.float() @ WAY) * strength * (1 if layer == 1 else 0.2) for layer, v in push)
     said = 0.1 * ("Good" in prompt) - 0.1 * ("Bad" in prompt)
     return f"{moved + said + 0.01 * (len(prompt) % 3):.6f}"
 
@@ -55,7 +56,7 @@ def result():
 
 
 def one(result, **wanted):
-    found = rows(result, split="report", group="en>es", **wanted)
+    found = rows(result, split="report", group="en>es", **{"variant": None} | wanted)
     assert len(found) == 1, found
     return found[0]
 
@@ -93,7 +94,7 @@ def test_every_source_is_pushed_at_the_chosen_setting(result):
 
 
 def test_no_key_occurs_twice(result):
-    keys = [(r.measure, r.group, r.position, r.control, r.split, r.layer, r.strength) for r in result.readings]
+    keys = [(r.measure, r.group, r.position, r.variant, r.control, r.split, r.layer, r.strength) for r in result.readings]
     assert len(set(keys)) == len(keys)
 
 
@@ -101,6 +102,95 @@ def test_outputs_that_cannot_be_judged_are_left_out():
     drifting = lambda prompt, push, strength: "drifted" if "p1" in prompt else write(prompt, push, strength)  # noqa: E731
     found = carry_out(ask(prompts=PROMPTS[:10], rehearsal=PROMPTS[10:], judges={"tone": read}), bench(Planted(write=drifting)))
     assert {r.n for r in rows(found, measure="tone", split="report")} == {9}
+
+
+def test_over_all_prompts_an_output_that_cannot_be_judged_has_not_changed():
+    """Intention to treat: layer 0 costs nine outputs in ten their language and moves the tenth far; that is no large effect."""
+    sparing = ("es:p0 es", "es:p10 es")
+
+    def escaping(prompt, push, strength):
+        if push and push[0][0] == 0 and prompt not in sparing:
+            return "drifted"
+        return "2.0" if push and push[0][0] == 0 else write(prompt, push, strength)
+
+    asked = ask(prompts=PROMPTS[:20], rehearsal=PROMPTS[20:], judges={"tone": read}, strengths=(1.0,))
+    found = carry_out(asked, bench(Planted(write=escaping)))
+    at_0 = {v: one(found, measure="tone_change", layer=0, control=None, strength=1.0, variant=v) for v in (None, "all")}
+    base = np.mean([float(write(p, [], 0.0)) for p in sparing])
+    assert (at_0[None].n, at_0["all"].n) == (2, 20)
+    assert at_0[None].value == pytest.approx(2 - base, abs=1e-5)
+    assert at_0["all"].value == pytest.approx(2 * (2 - base) / 20, abs=1e-5)
+    excess = one(found, measure="tone_excess", control="layer-0", layer=1, strength=1.0, variant="all")
+    own = one(found, measure="tone_change", control=None, layer=1, strength=1.0, variant="all")
+    assert excess.n == 20 and excess.value == pytest.approx(own.value - at_0["all"].value, abs=1e-5) and excess.low > 0
+    assert one(found, measure="tone_excess", control="layer-0", layer=1, strength=1.0).value < 0, "on what is left, the selection decides"
+
+
+def test_settings_are_chosen_by_the_change_over_all_prompts():
+    """The stronger push moves those that it spares twice as far, and spares one in four."""
+
+    def sparse(prompt, push, strength):
+        lost = abs(strength) == 1.0 and len(prompt) % 2 == 0
+        return "drifted" if lost or (abs(strength) == 1.0 and prompt[4] in "12345") else write(prompt, push, strength)
+
+    found = carry_out(ask(judges={"tone": read}, controls=(), neutral={}), bench(Planted(write=sparse)))
+    assert found.extras["chosen"]["en>es"] == {"layer": 1, "strength": 0.5}
+
+
+def edits_under(control, source="en"):
+    """The edits of one setting, on prompts whose words push the same way at layers 1 and 2 under different names."""
+    half = Half("es", "report", tuple(PROMPTS[:3]))
+    setting = Setting(source, control, 1, 0.5)
+    return asked(ask(), bench(Planted(write=write)), half, [setting], {1: 2.0}, "en")
+
+
+def test_a_wrong_layer_gives_the_last_layers_direction_at_the_same_length():
+    (edit,) = edits_under("wrong-layer").edits
+    last = torch.nn.functional.normalize(Planted.usual(GOOD, 2) - Planted.usual(BAD, 2), dim=0)
+    torch.testing.assert_close(edit.change.values[0][1, 0], 2 * last)
+    assert (edit.layer, edit.at, edit.when) == (1, "all", "both")
+
+
+def test_a_wrong_position_is_the_first_token_alone():
+    wrong, right = edits_under("wrong-position").edits[0], edits_under(None).edits[0]
+    assert (wrong.layer, wrong.at, wrong.when) == (1, "first", "prompt")
+    torch.testing.assert_close(wrong.change.values[0], right.change.values[0])
+
+
+@pytest.mark.parametrize("control", ["without-main", "without-random"])
+def test_the_own_push_loses_one_direction_whole(control):
+    """Of what is pushed, whatever lies along the direction goes, at every strength; the rest of the push stays."""
+    given = edits_under(control, source="es")
+    assert given.strengths == (1.0,), "an ablation by half would be none"
+    hidden = torch.randn(3, 5, WAY.numel(), generator=torch.Generator().manual_seed(3))
+    moved = given.edits[1].change(given.edits[0].change(hidden))
+    own = torch.nn.functional.normalize(vector("good") - vector("bad"), dim=0)
+    gone = given.edits[1].change.values[0][:, 0].float()
+    pushed = hidden + 0.5 * 2.0 * own
+    expected = pushed - (pushed * gone[:, None]).sum(-1, keepdim=True) * gone[:, None]
+    torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-5)
+    along = (gone @ WAY).abs()
+    assert (along > 0.999).all() if control == "without-main" else (along < 0.6).all()
+
+
+def test_the_controls_of_the_longer_task_are_told_apart():
+    """A direction that all types share is needed by the own push; a random one is not."""
+    found = carry_out(ask(controls=("wrong-position", "without-main", "without-random"), prompts=PROMPTS[:8]), bench(Planted(write=write)))
+    groups = {(r.group, r.control) for r in rows(found, measure="tone_excess", variant="all")}
+    assert groups == {("en>es", "neutral-word"), ("en>es", "wrong-position"), ("es>es", "without-main"), ("es>es", "without-random")}
+    assert {r.position for r in rows(found, measure="tone", control="wrong-position")} == {"first"}
+
+
+def test_who_judges_is_recorded():
+    who = lambda: Judges({"tone": "a reader"}, {"es": 0.95}, 400)  # noqa: E731
+    found = carry_out(ask(judged_by=who), bench(Planted(write=write)))
+    assert found.extras["judges"] == {"tone": "a reader"}
+    assert [(r.group, r.value, r.n) for r in rows(found, measure="scorer_accuracy")] == [("es", 0.95, 400)]
+
+
+def test_costly_judges_are_asked_at_the_chosen_layer_only():
+    found = carry_out(ask(at_choice=("length",)), bench(Planted(write=write)))
+    assert {r.layer for r in rows(found, measure="length")} - {None} == {1} and {r.layer for r in rows(found, measure="tone")} >= {0, 1, 2}
 
 
 def test_settings_that_break_the_outputs_are_not_chosen():

@@ -10,9 +10,9 @@ from oracles import steering
 from semhub.edits import ablate, add, replace
 from semhub.errors import BadInput
 from semhub.models import generate as module
-from semhub.models.generate import generate
+from semhub.models.generate import Ask, generate, generate_all
 from semhub.models.opening import load
-from semhub.models.sampling import Sampling, draws, next_ids, nucleus
+from semhub.models.sampling import FEW, Sampling, draws, next_ids, nucleus
 from semhub.models.write import Edit, at_strength, editing
 from test_models_write import DIM, KINDS, PROMPTS, by_hand, hooks, opened, plain_logits, vector
 
@@ -118,6 +118,35 @@ def test_sampling_equals_the_plain_loop(kind, name):
     made = generate(model, SHORT[:3], edits=EDITS[name], max_new_tokens=NEW, sampling=sampling, strengths=(1.0, 2.0), seeds=(3, 7))
     assert ids_of(made) == expected(model, SHORT[:3], EDITS[name], (1.0, 2.0), (3, 7), sampling=sampling)
     assert len({one.ids for one in made}) >= 6
+
+
+ASKS = (
+    Ask(SHORT[:3], (), (1.0,)),
+    Ask(SHORT[1:4], (Edit(2, add(4 * vector(1, 3)), ["last", "all", -2]),), (1.0, -2.0)),
+    Ask(SHORT[:2], (Edit(0, add(2 * vector(2)), "all"), Edit(2, ablate(vector(3)), "all", "generated")), (0.5,)),
+    Ask(SHORT[2:4], (Edit(3, add(4 * vector(4)), "last", "prompt"),), (1.0, 3.0)),
+)
+
+
+@pytest.mark.parametrize("rows", [4, 64])
+def test_asks_of_different_edits_run_together_as_they_do_alone(family, rows):
+    """Rows of one batch under edits of different layers, positions, moments and strengths, against each ask by itself."""
+    model = opened(family)
+    most = len(model.parts.blocks)
+    asks = [Ask(a.prompts, [dataclasses.replace(e, layer=min(e.layer, most)) for e in a.edits], a.strengths) for a in ASKS]
+    made = generate_all(model, asks, max_new_tokens=3, sampling=GREEDY, batch_rows=rows)
+    alone = [generate(model, a.prompts, edits=a.edits, strengths=a.strengths, max_new_tokens=3, sampling=GREEDY) for a in asks]
+    assert [ids_of(one) for one in made] == [ids_of(one) for one in alone]
+    assert len({ids for one in made for _, _, _, ids in ids_of(one)}) > 5, "the edits move something, or the test would prove nothing"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asks_run_together_equal_the_plain_loop(kind):
+    model, sampling = opened(kind), Sampling(temperature=1.3, top_p=0.8)
+    asks = [Ask(SHORT[:3], EDITS[name], (1.0, 2.0)) for name in ("nothing", "last", "last-and-on", "generated", "everywhere", "embeddings")]
+    made = generate_all(model, asks, max_new_tokens=NEW, sampling=sampling, seeds=(3,))
+    for ask, found in zip(asks, made, strict=True):
+        assert ids_of(found) == expected(model, SHORT[:3], ask.edits, (1.0, 2.0), (3,), sampling=sampling)
 
 
 def watched(monkeypatch, model):
@@ -344,9 +373,8 @@ def logits_of(*probabilities):
     ("top_p", "kept"), [(1.0, [0, 1, 2, 3]), (0.9, [0, 1, 3]), (0.76, [1, 3, 0]), (0.75, [1, 3]), (0.5, [1]), (1e-9, [1])]
 )
 def test_the_nucleus_by_hand(top_p, kept):
-    values, ids = nucleus(torch.tensor([[0.1875, 0.5, 0.0625, 0.25]]), top_p)
-    assert sorted(ids[values > 0].tolist()) == sorted(kept)
-    assert ids[0].tolist() == sorted(ids[0].tolist())
+    values = nucleus(torch.tensor([[0.1875, 0.5, 0.0625, 0.25]]), top_p)
+    assert values[0].nonzero()[:, 0].tolist() == sorted(kept)
 
 
 def test_draws_fall_where_the_running_sum_passes():
@@ -367,17 +395,20 @@ def test_the_penalty_comes_after_temperature_and_before_the_nucleus():
 
 @pytest.mark.parametrize("top_p", [0.05, 0.3, 0.9, 0.999])
 @pytest.mark.parametrize("spread", [0.01, 3.0])
-def test_the_nucleus_of_a_large_vocabulary_equals_the_oracle(top_p, spread):
-    logits = spread * torch.randn(3, 2000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    values, ids = nucleus(logits.softmax(-1), top_p)
+@pytest.mark.parametrize("vocab", [2000, 16 * FEW + 1])
+def test_the_nucleus_of_a_large_vocabulary_equals_the_oracle(vocab, top_p, spread):
+    logits = spread * torch.randn(3, vocab, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    logits[1] *= 5  # rows with narrow nuclei beside wide ones
+    values = nucleus(logits.softmax(-1), top_p)
     for row in range(3):
-        assert sorted(steering.nucleus(logits[row], top_p)) == ids[row][values[row] > 0].tolist()
+        assert sorted(steering.nucleus(logits[row], top_p)) == values[row].nonzero()[:, 0].tolist()
 
 
 @pytest.mark.parametrize("top_p", [0.0625, 0.125, 0.5])
-def test_the_lower_ids_win_a_tie(top_p):
-    values, ids = nucleus(torch.full((2, 2048), 1 / 2048), top_p)
-    assert ids[1][values[1] > 0].tolist() == list(range(int(2048 * top_p)))
+@pytest.mark.parametrize("vocab", [2048, 32 * FEW])
+def test_the_lower_ids_win_a_tie(vocab, top_p):
+    values = nucleus(torch.full((2, vocab), 1 / vocab), top_p)
+    assert values[1].nonzero()[:, 0].tolist() == list(range(int(vocab * top_p)))
 
 
 def test_shares_drawn_are_the_probabilities():

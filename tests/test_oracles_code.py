@@ -39,7 +39,10 @@ SENTENCES = [
     ("the cat sees dog", "* cat ( x _ 1 ) ; see . agent ( x _ 2 , x _ 1 ) AND see . theme ( x _ 2 , dog )"),
     ("red sees two and house", "see . agent ( x _ 1 , red ) AND see . recipient ( x _ 1 , two ) AND see . theme ( x _ 1 , house )"),
     ("dog sees house", "see . agent ( x _ 1 , dog ) AND see . theme ( x _ 1 , house )"),
-    ("the dog is by red to two", "* dog ( x _ 1 ) ; see . theme ( x _ 3 , x _ 1 ) AND see . agent ( x _ 3 , red ) AND see . recipient ( x _ 3 , two )"),
+    (
+        "the dog is by red to two",
+        "* dog ( x _ 1 ) ; see . theme ( x _ 3 , x _ 1 ) AND see . agent ( x _ 3 , red ) AND see . recipient ( x _ 3 , two )",
+    ),
 ]
 
 
@@ -47,7 +50,9 @@ SENTENCES = [
 def tokenizer(bos):
     """As that of `tiny_models`, with the words of these experiments whole; numbers stand apart from the space before them."""
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
     raw.decoder = decoders.ByteLevel()
     texts = [*TEXTS, *LISTS, *CALLS, *PREFIXES, " and or not agent theme recipient start stop end the, and so or, not. start"]
     raw.train_from_iterator(texts * 3, trainer(700, pre_tokenizers.ByteLevel.alphabet()))
@@ -102,7 +107,9 @@ def test_task_9_conjunctions(kind):
 def test_task_10_roles_of_arguments(kind):
     result = performed(kind, "code/role-lens", programs(CALLS))
     places = [(text, text.rindex(shown) + len(shown) - 1, name) for text, marks in CALLS.items() for shown, name in marks]
-    assert result.extras["all"]["kept"] == len(places) and result.extras["all"]["left_out"] == {"the argument is called as its parameter": 1}
+    assert result.extras["all"]["kept"] == len(places) and result.extras["all"]["left_out"] == {
+        "the argument is called as its parameter": 1
+    }
     found = [curve(result, "logprob", f"code:{group}", split=None) for group in ("code", "en")]
     oracle = lambda mutation=None, chosen=places: code.role_lens(*tiny(kind), chosen, mutation)[:, 1:]  # noqa: E731
     assert worst(found, oracle()) < TOLERANCE
@@ -197,7 +204,14 @@ def test_task_12_names_in_each_others_places(kind):
 def test_task_13_roles_of_names(kind, monkeypatch):
     monkeypatch.setattr("semhub.data.cogs.redrawn", lambda sentence, pool, seed: sentence)
     result = performed(kind, "semantics/role-lens", sentences())
-    told = [(0, "dog", "theme"), (1, "two", "recipient"), (1, "house", "theme"), (2, "house", "theme"), (3, "red", "agent"), (3, "two", "recipient")]
+    told = [
+        (0, "dog", "theme"),
+        (1, "two", "recipient"),
+        (1, "house", "theme"),
+        (2, "house", "theme"),
+        (3, "red", "agent"),
+        (3, "two", "recipient"),
+    ]
     places = [(SENTENCES[k][0], SENTENCES[k][0].index(f" {name}") - 1, role) for k, name, role in told]
     assert result.extras["all"]["left_out"] == {"the name opens the sentence": 2}
     found = [[curve(result, "prob_excess", f"{own}:{role}") for role in semantics.ROLES] for own in semantics.ROLES]

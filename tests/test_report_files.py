@@ -13,9 +13,9 @@ from semhub.report import fonts, plots, tokenmap
 from semhub.report.figures import figures_of, path_plot
 from semhub.report.folder import read_run
 from semhub.report.plots import Line, Panel, Plot
-from semhub.verdicts.slices import Estimate
 from semhub.report.tables import Table, latex, table, task_table, to_csv, to_latex
 from semhub.types import Reading
+from semhub.verdicts.slices import Estimate
 
 HOSTILE = r"""狗 <script>"x"</script> & $\frac{1}{2}$ _a^b% #1 ~ \end{table}"""
 

@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import report_folder as made
+from semhub import cli
 from semhub.errors import BadInput
 from semhub.report import page, plots, tokenmap, write_report
 from semhub.types import Reading
@@ -194,6 +195,25 @@ def test_figures_beyond_the_budget_are_left_to_their_files(tmp_path, quick, monk
     monkeypatch.setattr(page, "FIGURES", 100_000)
     text = quick(made.write(tmp_path, some(made.similarity), parts=False))
     assert len(text.encode()) < 250_000 and "no room left for the figure" in text
+
+
+def test_the_page_names_the_thresholds_that_it_was_judged_by(tmp_path, quick):
+    made.write(tmp_path, some(made.similarity, models=(made.HUB, made.UNTRAINED)), parts=False)
+    assert ">supported</span>" in quick(tmp_path)
+    (tmp_path / "mine.toml").write_text("similarity = 0.75")
+    with pytest.raises(SystemExit):
+        cli.main(["report", str(tmp_path), "--thresholds", str(tmp_path / "mine.toml")])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ">contradicted</span>" in text and ">supported</span>" not in text and "<td>0.75</td>" in text
+    assert {each["thresholds"]["similarity"] for each in json.loads((tmp_path / "verdicts.json").read_text())} == {0.75}
+
+
+def test_a_wrong_file_of_thresholds_stops_a_report_with_one_line(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text("similarty = 0.75")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["report", str(tmp_path), "--thresholds", str(tmp_path / "mine.toml")])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "semhub: There is no threshold 'similarty'; did you mean 'similarity'?\n"
 
 
 def test_a_folder_without_readings_is_refused_with_what_to_do(tmp_path):

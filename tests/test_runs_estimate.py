@@ -69,9 +69,9 @@ class Counting:
         self.texts += texts
         return self.model.stream(texts, *words, **more)
 
-    def generate(self, prompts, **wanted):
-        made = self.model.generate(prompts, **wanted)
-        self.rows += len(made)
+    def generate_all(self, asks, **wanted):
+        made = self.model.generate_all(asks, **wanted)
+        self.rows += sum(map(len, made))
         return made
 
 
@@ -93,7 +93,8 @@ def test_the_work_foretold_is_the_work_done(model, kind):
 def plan_of(folder: Path, **changes):
     plan = fake_run.plan(models=(str(folder),), **changes)
     tasks = {name: lambda protocol, given: DECLARED["compare"] for name in fake_run.TASKS}
-    return SimpleNamespace(spec=plan.spec, parts=plan.parts, tasks=tasks, pairs=None, items=None, opened={}, notes=lambda: ["one note"])
+    own = {"pairs": None, "items": None, "data": {}, "opened": {}}
+    return SimpleNamespace(spec=plan.spec, parts=plan.parts, tasks=tasks, notes=lambda: ["one note"], **own)
 
 
 def test_a_local_model_is_sized_without_its_weights(tmp_path, monkeypatch):

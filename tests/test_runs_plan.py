@@ -1,5 +1,6 @@
 """Planning: which tasks on which models, under which name, and what makes two runs the same."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,13 +44,27 @@ def test_nothing_asked_means_all_that_fits_the_hub_with_its_controls():
     assert asked() == (["space/near", "sky/near"], ["hub", "hub-untrained"])
 
 
+def test_an_unusual_task_is_done_when_it_is_named(monkeypatch):
+    known = {"space/near": fake_run.FakeTask(), "space/slow": fake_run.FakeTask(usual=False)}
+    monkeypatch.setattr(plan, "_catalogue", lambda: known)
+    assert asked()[0] == asked(("space",))[0] == ["space/near"]
+    assert asked(("space/slow",))[0] == ["space/slow"]
+
+
 def test_each_hub_has_its_own_tasks_and_controls():
     assert asked((), "other") == (["space/seen", "sky/near"], ["other", "other-mispaired"])
 
 
-def test_any_other_model_gets_every_task_on_texts_and_no_control():
+def test_a_model_that_is_not_here_yet_is_asked_about_text_alone_unless_tasks_are_named():
     assert asked((), "some/model") == (["space/near", "sky/near"], ["some/model"])
-    assert asked(("space/seen",), "some/model") == (["space/seen"], ["some/model"])
+    assert "known once it is here" in plan.prepare((), "some/model").left_out["space/seen"]
+    assert asked(["space/seen"], "some/model")[0] == ["space/seen"]
+
+
+def test_a_folder_says_whether_its_model_sees(tmp_path):
+    for tower, seen in (("vision_config", True), ("text_config", False)):
+        (tmp_path / "config.json").write_text(json.dumps({tower: {"hidden_size": 2}}))
+        assert ("space/seen" in asked((), str(tmp_path))[0]) is seen
 
 
 def test_controls_can_be_left_out():

@@ -115,6 +115,13 @@ def test_every_judge_has_a_name(package):
     assert scorers.hf_scorers(TYPES).names()["sentiment"] == scorers.SENTIMENT
 
 
+def test_no_model_judges_itself(package):
+    assert scorers.not_judging_itself(package, "semhub-text") is package
+    other = scorers.not_judging_itself(package, scorers.JUDGE)
+    assert other.names()["perplexity"] == "semhub-text" and other.names()["relevance"].startswith("semhub-text,")
+    assert other.sentiment is package.sentiment and other.held_out is package.held_out
+
+
 # perplexity and relevance under a causal model
 
 
@@ -126,10 +133,13 @@ def plain_perplexity(network, words, prompt, continuation):
     return math.exp(-sum(float(table[k - 1, ids[k]]) for k in places) / len(places))
 
 
-def test_perplexity_agrees_with_one_text_at_a_time(judge):
-    network, words = tiny("llama")
-    expected = [plain_perplexity(network, words, *pair) for pair in zip(PROMPTS, CONTINUATIONS, strict=True)]
-    assert scorers.perplexities(judge, PROMPTS, CONTINUATIONS) == pytest.approx(expected, rel=1e-4)
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bloom", "gemma2"])
+def test_perplexity_agrees_with_one_text_at_a_time(kind):
+    """Shared, padded and cached beginnings, continuations of unequal length, one pair twice: each as if it were alone."""
+    network, words = tiny(kind)
+    prompts, continuations = [*PROMPTS, PROMPTS[0], PROMPTS[0]], [*CONTINUATIONS, CONTINUATIONS[1], CONTINUATIONS[0]]
+    expected = [plain_perplexity(network, words, *pair) for pair in zip(prompts, continuations, strict=True)]
+    assert scorers.perplexities(semhub.models.load(tiny(kind)), prompts, continuations) == pytest.approx(expected, rel=1e-4)
 
 
 def test_perplexity_does_not_depend_on_the_size_of_batches(judge, monkeypatch):

@@ -17,7 +17,7 @@ from semhub.data.pairs import read_pairs
 from semhub.errors import BadInput, UnknownName
 from semhub.methods import Compare, carry_out
 from semhub.tasks import SUITES, Task, catalogue, find, given, load_file, perform
-from semhub.tasks.judges import exact_outcomes, judges, release_outcomes
+from semhub.tasks.judges import exact_outcomes, judges, release_outcomes, repetition
 from semhub.types import KEY, Prompt
 from worldly import worldly
 
@@ -26,6 +26,7 @@ NAMES = (
     "multilingual/lens",
     "multilingual/trend",
     "multilingual/steering",
+    "multilingual/steering-controls",
     "arithmetic/similarity",
     "arithmetic/lens",
     "arithmetic/trajectory",
@@ -47,13 +48,14 @@ SENSED = (  # asked of models that see and hear, in test_tasks_senses.py
     "audio/intervention",
 )
 GROUPS = {
-    "similarity": r"\w+-\w+",
+    "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
     "conjunction-lens": r"code:\w+",
     "role-lens": r"\w+:\w+",
     "trend": r"\w+:\w+",
     "trajectory": r"\w+:\w+",
     "steering": r"\w+>\w+",
+    "steering-controls": r"\w+>\w+",
     "intervention": r"\w+>\w+",
 }
 CONTROLS = {
@@ -62,6 +64,8 @@ CONTROLS = {
     "swapped-shuffled",
     "shuffled",
     "same-last-word",
+    "overlap-matched",
+    "changed-entity",
     "same-last-operand",
     "same-result",
     "different-result",
@@ -72,8 +76,13 @@ CONTROLS = {
     "neutral-word",
     "as-text",
     "layer-0",
+    "wrong-concept",
+    "wrong-layer",
+    "wrong-position",
+    "without-main",
+    "without-random",
 }
-FEW = {"steering": 2, "intervention": 6, "trend": 4}
+FEW = {"steering": 2, "steering-controls": 2, "intervention": 6, "trend": 4}
 
 
 def length(texts, type):
@@ -102,7 +111,7 @@ def results(model):
     asked = {
         (name, protocol): perform(name, model, protocol=protocol, limit=FEW.get(name.split("/")[1], 10), scorers=SCORERS, memo=memo)
         for name in NAMES
-        for protocol in ("sound", "paper")
+        for protocol in find(name).protocols
     }
     patch.undo()
     return asked
@@ -115,10 +124,12 @@ def every(results):
 def test_the_catalogue_is_the_protocols():
     assert tuple(catalogue()) == (*NAMES, *SENSED)
     for name, entry in catalogue().items():
-        assert entry.name == name and entry.protocols == ("sound", "paper") and entry.question.endswith("?")
+        assert (
+            entry.name == name and entry.protocols == (("sound", "paper") if entry.usual else ("sound",)) and entry.question.endswith("?")
+        )
         for text in (entry.paper, entry.data, entry.positions, entry.baseline, entry.measure, entry.against, entry.declare.__doc__):
             assert text.strip()
-        assert set(entry.needs) <= set(entry.types) and "`paper` reproduces" in entry.declare.__doc__
+        assert set(entry.needs) <= set(entry.types) and ("`paper` reproduces" in entry.declare.__doc__ or not entry.usual)
 
 
 def test_rows_are_unique_and_of_their_task(results, model):
@@ -136,7 +147,7 @@ def test_columns_keep_to_their_conventions(results, model):
         assert row.layer is None or 0 <= row.layer <= model.layers, row
         assert math.isfinite(row.value) and row.n >= 1, row
         assert row.seed is None
-        assert (row.strength is not None) == (kind in ("steering", "intervention")), row
+        assert (row.strength is not None) == (kind in ("steering", "steering-controls", "intervention")), row
 
 
 def test_intervals_hold_their_value_and_paper_has_none(results):
@@ -184,6 +195,23 @@ def test_interventions_have_their_outcomes(results):
         2.0,
         5.0,
     }
+
+
+def test_every_source_meets_every_language_with_every_control(results):
+    found = [r for r in results["multilingual/steering-controls", "sound"].readings if r.split == "report"]
+    types = ("en", "es", "zh", "de")
+    assert {r.group for r in found if r.measure == "sentiment_change" and r.control is None} == {f"{s}>{t}" for s in types for t in types}
+    beaten = {r.control for r in found if r.measure == "sentiment_excess" and r.group == "en>es"}
+    assert beaten == {"random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0", "wrong-layer", "wrong-position"}
+    needed = {r.group for r in found if r.measure == "sentiment_excess" and r.control == "without-main"}
+    assert needed == {"es>es", "zh>zh", "de>de"}
+    usual = {r.control for r in results["multilingual/steering", "sound"].readings}
+    assert usual == {None, "random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0"}
+
+
+def test_repetition_counts_pairs_that_came_before():
+    assert repetition("a b a b a", "en") == 0.5 and repetition("A b c", "es") == 0 and repetition("one two", "en") is None
+    assert repetition("很好，很好，很好", "zh") == pytest.approx(1 - 2 / 5)
 
 
 def test_extras_can_be_written(results):

@@ -153,6 +153,17 @@ def test_what_an_untrained_model_or_a_control_shows_is_judged_too():
     assert "supported" not in as_hub.values()
 
 
+DERANGED = {HUB: "hub", UNTRAINED: "control:untrained", "m-deranged": "control:deranged", "m-zh": "control:zh-dominant"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair", "word"), [("m-zh", "en-zh", "supported"), ("m-deranged", "en-zh", "undecided"), ("m-deranged", "en-es", "supported")]
+)
+def test_a_control_counts_only_where_it_is_a_null(kind, pair, word):
+    readings = [Reading(**r.row() | {"group": pair}) for r in meets(mispaired=None) + similarity(HIGH, kind)]
+    assert verdict(readings, models=DERANGED).verdict == word
+
+
 # Eq. 2 ---------------------------------------------------------------------------------------------------------------
 
 LEADS, LIFTS, NONE = [0.0, 1.0, 0.5, -3.0], [1.0, 4.0, 5.0, 1.0], [0.0] * 4
@@ -295,6 +306,18 @@ def test_a_push_is_judged_where_the_run_chose_it():
     readings = [Reading(**r.row() | {"layer": 1}) for r in pushes()] + change(0.9, -0.9)
     place = {("multilingual/steering", HUB, "en>es"): (1.0, 1.0)}
     assert (verdict(readings, chosen=place).layer, verdict(readings).layer) == (1, 2)
+
+
+def test_a_setting_chosen_on_the_same_prompts_costs_as_many_tests_as_were_tried():
+    elsewhere = [r for layer in (1, 4, 5) for r in change(0.1, -0.1, layer=layer)]
+    raw = verdict(pushes(), depth=8).p_raw
+    assert verdict(pushes() + elsewhere, depth=8).p_raw == pytest.approx(4 * raw)
+    assert verdict(pushes() + elsewhere + change(0.4, -0.4, split="choose"), depth=8).p_raw == pytest.approx(raw)
+
+
+def test_shares_that_a_push_is_to_lower_are_no_targets():
+    lowered = [Reading(**r.row() | {"measure": "unchanged" + r.measure.removeprefix("sentiment")}) for r in pushes()]
+    assert judge(evidence(lowered)) == []
 
 
 def prompts(up, down, base) -> list[Outcome]:

@@ -142,7 +142,12 @@ def test_scenes_are_of_their_split_and_carry_their_negatives():
             assert Counter(_stems(language, scene.text(language))) == Counter(_stems(language, swapped.text(language)))
             assert scene.text(language) != swapped.text(language)
             assert scene.text(language)[-2:] == other.text(language)[-2:]
+        changed = scene.contrasts.get("changed-entity")
+        if changed:
+            beings = [set(_stems("en", each.text("en"))) for each in (scene, changed)]
+            assert len(beings[0] & beings[1]) == 1 and changed.text("en").split()[-1] == scene.text("en").split()[-1]
         assert meanings.split_of(scene.facets["source"]) == "test"
+    assert sum("changed-entity" in scene.contrasts for scene in scenes) > 150
 
 
 def _stems(language, text):

@@ -284,6 +284,25 @@ def sweep(
         print(jobs.sweep(recipe, over, out, progress=progress, watch=terminal.said, **asked))
 
 
+@lab.command()
+def calibrate(
+    draws: Annotated[int, typer.Option(help="P-values under nulls, in all.")] = 1000,
+    seeds: Annotated[int, typer.Option(help="Those of them from as many untrained networks.")] = 200,
+    items: Annotated[int, typer.Option(help="Items of each draw.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of networks, items and permutations.")] = 0,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A further grown model that shares nothing.")] = None,
+    out: StudyOut = None,
+    json: Json = False,
+) -> None:
+    """Show that p-values are uniform where nothing is shared, and small where something is; the same command goes on where it stopped."""
+    from semhub import jobs
+
+    with terminal.counting() as progress:
+        asked = {"draws": draws, "seeds": seeds, "items": items, "seed": seed, "models": tuple(model or ())}
+        found = jobs.calibrate(out, progress=progress, **asked)
+    terminal.show_calibration(found, json)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input (one line on stderr), 130 interrupted."""
     _quiet()

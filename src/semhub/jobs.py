@@ -122,6 +122,16 @@ def sweep(recipe: str | Path, over: Iterable[str], out: str | Path | None = None
     return write_growth(sweep(recipe, list(over), None if out is None else Path(out), **keywords))
 
 
+def calibrate(out: str | Path | None = None, **keywords) -> dict:
+    """P-values where nothing is shared, and power -> the summary, with `folder` and `figure`; `keywords`: those of `studies.calibrate`."""
+    from semhub.report.calibration import write
+    from semhub.studies.calibrate import calibrate
+
+    folder = Path("calibration" if out is None else out)
+    summary = calibrate(folder, **keywords)
+    return {**summary, "folder": str(folder), "figure": str(write(folder))}
+
+
 def tasks() -> list[dict]:
     """The catalogue: one entry per task, with everything that a task states."""
     from semhub.tasks import catalogue

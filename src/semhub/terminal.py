@@ -118,6 +118,42 @@ def _tenth(console: Console, shown: set[int], step: int, steps: int, note: str) 
         console.print(f"step {step} of {steps}: {note}")
 
 
+@contextmanager
+def counting() -> Iterator[Callable]:
+    """Something that shows `(done, all, what)`: a bar with time left if a person looks at stderr, else ten lines in all."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        shown: set[int] = set()
+        yield lambda done, total, what: _tenth(console, shown, done, total, what)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total, what: progress.update(bar, completed=done, total=total, description=what)
+
+
+def show_calibration(found: dict, json_wanted: bool) -> None:
+    """How uniform the p-values of each null are, source by source, and what power there is."""
+    if json_wanted:
+        print_json(found)
+        return
+    shown = lambda value: "unknown" if value is None else f"{value:.3f}"  # noqa: E731
+    rows = []
+    for source, each in found["nulls"].items():
+        groups = [("", each["models"], each), *((f"{g['model']} {g['group']}".strip(), "", g) for g in each["groups"])]
+        for group, models, facts in groups:
+            numbers = (shown(facts[key]) for key in ("ks", "ks_p", "false"))
+            rows.append((source, group, facts["draws"], models, *numbers, shown(facts["false_upper"]) if "false_upper" in facts else ""))
+    share = f"share <= {found['alpha']:g}"
+    print_table(("null", "pair", "draws", "models", "KS distance", "KS p", share, "upper 95%"), rows)
+    for source, each in found["power"].items():
+        ends = f"lower 95% end {each['power_lower']:.2f}, {each['draws']} draws"
+        print(f"Power on {source}, {each['items']} items: {each['power']:.2f} ({ends})")
+    print(f"{duration(found['seconds'])} of work in {found['folder']}; figure: {found['figure']}")
+
+
 def said(note: str) -> None:
     """One line for a person or a log."""
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(note)

@@ -56,7 +56,7 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     recipe = record["recipe"]
     if "kind" in recipe:
-        return _senses_card(recipe, name, record["seed"], losses, figures)
+        return _senses_card(recipe, name, record["seed"], losses, "\n\n".join((_accuracy(folder), figures)))
     told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record, losses))
     parts = [*told, _accuracy(folder), figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -68,18 +68,33 @@ def examined(folder: Path, beside: Path | None = None, *, seed: int = 0) -> dict
     `beside`: the model that it is a control of. A model of a corpus of one's own is not examined; its card is written all the same.
     Raises BadInput where either is no finished model of the lab.
     """
-    from semhub.lab.exam import exam, matches
+    from semhub.lab.exam import matches
     from semhub.lab.folder import recipe_of, whole
 
     own = "corpus" in recipe_of(folder) and whole(folder)
-    scores = [] if own else exam(folder, seed=seed)
-    found = [] if beside is None or own else matches(scores, exam(beside, seed=seed))
+    scores = [] if own else _scores(folder, seed)
+    found = [] if beside is None or own else matches(*(_asked_straight(each) for each in (scores, _scores(beside, seed))))
     shown = [match.as_dict() for match in found]
     result = {"scores": [score.as_dict() for score in scores], "beside": None if beside is None else beside.name, "matches": shown}
     _write(folder / "exam.json", json.dumps(result, indent=1))
     page = folder / "README.md"
     _write(page, card(folder, folder.name, _added(page)))
     return {"folder": str(folder), "card": str(page), **result}
+
+
+def _scores(folder: Path, seed: int) -> list:
+    """The scores of a model of any kind: of its text, and of what it sees or hears."""
+    from semhub.lab import exam, senses_exam
+    from semhub.lab.folder import recipe_of
+
+    if "kind" not in recipe_of(folder):
+        return exam.exam(folder, seed=seed)
+    return senses_exam.exam(folder) + senses_exam.of_text(folder, seed=seed)
+
+
+def _asked_straight(scores: Sequence) -> list:
+    """Without the questions about what another picture or sound shows, which nobody is held to."""
+    return [score for score in scores if not score.subject.endswith(", another one shown")]
 
 
 def _write(path: Path, text: str) -> None:
@@ -179,7 +194,7 @@ def _limits() -> str:
 def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: str) -> str:
     """The card of a model that sees or hears."""
     shows = "synthesised sounds" if recipe["kind"] == "qwen2-audio" else "drawn pictures"
-    head = _head({"languages": list(recipe["mixture"])}, name)
+    head = _head({"languages": list(recipe["mixture"]), "mixture": recipe["mixture"]}, name)
     purpose = (
         f"A small {recipe['kind']} model that semhub grew itself on {shows} of a small made-up world, around the text model "
         f"`{recipe['text']}`."

@@ -149,7 +149,7 @@ def _sum(rng: Random) -> meanings.Sum:
 
 def _gifts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
     gifts = [meanings.gift(rng, "train") for _ in range(rng.randint(1, 3))]
-    return _told(language, [world.renderer(language).gift(gift, _switch(rng, recipe, gift, foreign)) for gift in gifts])
+    return _told(language, [world.renderer(language).gift(gift, _switch(rng, recipe, gift, language, foreign)) for gift in gifts])
 
 
 def _series(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:

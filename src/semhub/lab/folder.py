@@ -70,8 +70,10 @@ def checkpoints(folder: Path) -> list[Checkpoint]:
     if not (work / "recipe.json").is_file():
         raise BadInput(f"{work} is not there: the checkpoints of {folder} lie in it while and after it is grown.")
     kept = [Checkpoint(_step(path), path / "weights.safetensors") for path in sorted(work.glob("step-*"))]
-    end = [Checkpoint(recipe_of(work)["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
-    return [Checkpoint(0, None), *kept, *end]
+    recipe = recipe_of(work)
+    end = [Checkpoint(recipe["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
+    first = [] if "kind" in recipe else [Checkpoint(0, None)]  # what sees or hears begins from a grown model
+    return [*first, *kept, *end]
 
 
 def _step(path: Path) -> int:
@@ -84,6 +86,8 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     from semhub.lab.recipe import Shape
 
     work = folder.with_name(folder.name + ".growing")
+    if "kind" in read_record(work / "recipe.json")["recipe"]:
+        return _with_senses(folder, checkpoint)
     record, words = read_record(work / "recipe.json"), AutoTokenizer.from_pretrained(work / "tokenizer")
     set_seed(record["seed"])
     config: LlamaConfig = configuration(Shape(**record["recipe"]["shape"]), words)
@@ -92,3 +96,15 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
         weights = read_weights(checkpoint.weights)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
     return network.eval(), words
+
+
+def _with_senses(folder: Path, checkpoint: Checkpoint):
+    """The same for what sees or hears: (network, processor). Its parts are in the finished folder alone."""
+    from semhub.lab.senses_exam import opened
+
+    if not whole(folder):
+        raise BadInput(f"{folder} is not finished; a model that sees or hears is measured once it is.")
+    network, processor = opened(folder)
+    if checkpoint.weights.parent != folder:
+        network.load_state_dict({name: weight.float() for name, weight in read_weights(checkpoint.weights).items()}, strict=False)
+    return network, processor

@@ -115,6 +115,8 @@ def _llava(trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast, tower: Tower
     )  # fmt: skip
     network = LlavaForConditionalGeneration(config)
     _take_over(network, trunk)
+    seen = network.model.get_image_features(_examples(tower), vision_feature_layer=-1, vision_feature_select_strategy="default")
+    _as_loud_as_words(network, network.model.multi_modal_projector.linear_2, torch.stack(list(seen.pooler_output)))
     return network, LlavaProcessor(
         image_processor(tower), words, patch_size=tower.patch, vision_feature_select_strategy="default", num_additional_image_tokens=1
     )
@@ -132,6 +134,13 @@ def positions(recipe: Senses) -> int:
 def image_processor(tower: Tower) -> CLIPImageProcessorPil:
     size = {"height": tower.size, "width": tower.size}
     return CLIPImageProcessorPil(size=size, crop_size=size, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+
+
+def _examples(tower: Tower) -> torch.Tensor:
+    """`[image, rgb, row, column]`: drawings of the split `train`, the same ones each time."""
+    rng = Random(0)
+    drawn = [pictures.draw(pictures.picture(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN)]
+    return pixels(drawn + [pictures.draw(pictures.halves(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN // 4)])
 
 
 def pixels(drawn: Iterable[np.ndarray]) -> torch.Tensor:
@@ -161,6 +170,10 @@ def _qwen2_audio(trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast, tower:
     ears = WhisperFeatureExtractor(
         feature_size=tower.bins, sampling_rate=sounds.RATE, hop_length=HOP, chunk_length=int(sounds.SECONDS), n_fft=400
     )
+    takes = [sounds.synthesise(sounds.sound(Random(0), "train", [noun])) for noun in sounds.audible()]
+    heard = ears(takes, sampling_rate=sounds.RATE, return_tensors="pt", padding="max_length")["input_features"]
+    states = network.model.multi_modal_projector(network.model.audio_tower(heard).last_hidden_state)
+    _as_loud_as_words(network, network.model.multi_modal_projector.linear, states)
     return network, Qwen2AudioProcessor(ears, words)
 
 
@@ -178,10 +191,7 @@ def _chameleon(trunk: LlamaForCausalLM, words: PreTrainedTokenizerFast, tower: T
     network = ChameleonForConditionalGeneration(config)
     network.load_state_dict(trunk.state_dict(), strict=False)
     _scale_heads(network, trunk, words)
-    rng = Random(0)
-    drawn = [pictures.draw(pictures.picture(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN)]
-    drawn += [pictures.draw(pictures.halves(rng, "train"), seed, tower.size).pixels for seed in range(DRAWN // 4)]
-    codebook.fix(network.model.vqmodel, pixels(drawn))
+    codebook.fix(network.model.vqmodel, _examples(tower))
     size = {"height": tower.size, "width": tower.size}
     prepare = ChameleonImageProcessorPil(
         size=size, crop_size=size, do_center_crop=False, rescale_factor=1 / 255, image_mean=[0.5] * 3, image_std=[0.5] * 3
@@ -205,6 +215,18 @@ def _scale_heads(network: ChameleonForConditionalGeneration, trunk: LlamaForCaus
         hook.remove()
     for name, spread in spreads.items():
         network.get_submodule(name.replace("_proj", "_norm")).weight.copy_(spread[:, None].expand(heads, -1))
+
+
+@torch.no_grad()
+def _as_loud_as_words(network, last: torch.nn.Linear, states: torch.Tensor) -> None:
+    """Centre and scale the projector (`last` is its last layer, `states: [..., width]` what it gives now) to the length of a word's
+    embedding: a random tower gives nearly the same short vector everywhere, which the blocks cannot tell from silence.
+    """
+    states = states.flatten(0, -2)
+    middle = states.mean(dim=0)
+    factor = network.get_input_embeddings().weight.norm(dim=-1).mean() / (states - middle).norm(dim=-1).mean()
+    last.weight.mul_(factor)
+    last.bias.sub_(middle).mul_(factor)
 
 
 def _take_over(network, trunk: LlamaForCausalLM) -> None:

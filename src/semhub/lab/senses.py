@@ -15,6 +15,7 @@ from transformers import set_seed
 
 from semhub.data.world import pictures, sounds
 from semhub.lab import grow
+from semhub.lab.folder import whole
 from semhub.lab.organs import built, pixels, positions, text_folder
 from semhub.lab.recipe import Senses, made
 from semhub.lab.shown import Shown, every_english_text, shown, told
@@ -34,7 +35,7 @@ def train_senses(
 ) -> Path:
     """Grow the model of a recipe into `out` and return that folder; the same call again goes on from the last checkpoint."""
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
-    if (out / "model.safetensors").is_file():
+    if whole(out):
         return out
     work = out.with_name(out.name + ".growing")
     grow.claim(work, recipe, seed, grow.precision(device))

@@ -20,6 +20,10 @@ from transformers import (
 
 from semhub.data import world
 from semhub.data.world import pictures, sounds
+from semhub.lab.exam import Score, papers, scored
+from semhub.lab.folder import recipe_of
+from semhub.lab.organs import text_folder
+from semhub.lab.recipe import made
 from semhub.types import Cloze
 
 CLASSES = {
@@ -29,6 +33,7 @@ CLASSES = {
 }
 PLACE = {"llava": "<image> ", "chameleon": "<image> ", "qwen2_audio": "<|audio_bos|><|AUDIO|><|audio_eos|> "}
 BATCH, DRAWS = 32, 1000
+ANOTHER = ", another one shown"
 
 
 def opened(folder: Path, device: str = "cpu") -> tuple[torch.nn.Module, object]:
@@ -37,8 +42,8 @@ def opened(folder: Path, device: str = "cpu") -> tuple[torch.nn.Module, object]:
     return CLASSES[kind].from_pretrained(folder, dtype=torch.float32).eval().to(device), AutoProcessor.from_pretrained(folder)
 
 
-def exam(folder: Path, n: int = 60, split: str = "test", types: Sequence[str] = world.LANGUAGES, device: str = "cpu") -> list[dict]:
-    """A row per kind of question and language: `kind language right low high wrong_shown chance n`; `n` pictures, or takes in all.
+def exam(folder: Path, n: int = 60, split: str = "dev", types: Sequence[str] = world.LANGUAGES, device: str = "cpu") -> list[Score]:
+    """A score per language and kind of question about `n` pictures (or takes, over all concepts), and one with another picture shown.
 
     The interval is a bootstrap over what was shown (pictures of the same things count as one).
     """
@@ -46,13 +51,22 @@ def exam(folder: Path, n: int = 60, split: str = "test", types: Sequence[str] = 
     meanings = _meanings(network.config.model_type, n, split)
     asked = [(seed, meaning, question) for seed, meaning in enumerate(meanings) for question in _questions(meaning, types)]
     pool = _meanings(network.config.model_type, max(n, 60), split)
-    shown = list(_right(network, processor, asked))
     swapped = [(seed, _other(meaning, seed, pool), question) for seed, meaning, question in asked]
-    wrong = list(_right(network, processor, swapped))
-    rows: dict[tuple[str, str], list] = {}
-    for (_, _, question), right, other in zip(asked, shown, wrong, strict=True):
-        rows.setdefault((question.facets["kind"], question.type), []).append((question, right, other))
-    return [{"kind": kind, "language": language} | _row(found) for (kind, language), found in sorted(rows.items())]
+    found = []
+    for note, posed in (("", asked), (ANOTHER, swapped)):
+        rows: dict[tuple[str, str], list] = {}
+        for (_, _, question), right in zip(posed, _right(network, processor, posed), strict=True):
+            rows.setdefault((question.type, question.facets["kind"]), []).append((question, right))
+        found += [_score(type, kind + note, answers) for (type, kind), answers in rows.items()]
+    return sorted(found, key=lambda score: (score.type, score.subject))
+
+
+def of_text(folder: Path, split: str = "dev", seed: int = 0, device: str = "cpu") -> list[Score]:
+    """What the model still knows of its text model's documents: the examination of text models."""
+    network, processor = opened(folder, device)
+    recipe = made(recipe_of(folder), str(folder))
+    papers_of = papers(recipe_of(text_folder(recipe)), split, seed)
+    return [scored(network, processor.tokenizer, type, subject, asked) for type, subject, asked in papers_of]
 
 
 def _meanings(model_type: str, n: int, split: str) -> list:
@@ -98,22 +112,13 @@ def _inputs(processor, texts: list[str], meant: list[tuple]):
     return processor(text=texts, images=drawn, return_tensors="pt", padding=True, **more)
 
 
-def _row(found: list[tuple[Cloze, bool, bool]]) -> dict:
-    right = np.array([right for _, right, _ in found], dtype=float)
-    sources = np.unique([question.facets["source"] for question, _, _ in found], return_inverse=True)[1]
-    low, high = _interval(right, sources)
-    kinds = [1 / (1 + len(question.wrong[question.type])) for question, _, _ in found]
-    chance = float(np.mean(kinds))
-    if found[0][0].facets["kind"] == "mammal":  # whoever always says the commoner answer
-        chance = max(np.mean([question.targets["en"][0] == answer for question, _, _ in found]) for answer in sounds.YES_NO["en"])
-    return {
-        "right": float(right.mean()),
-        "low": low,
-        "high": high,
-        "wrong_shown": float(np.mean([other for _, _, other in found])),
-        "chance": float(chance),
-        "n": len(found),
-    }
+def _score(type: str, subject: str, found: list[tuple[Cloze, bool]]) -> Score:
+    right = np.array([right for _, right in found], dtype=float)
+    sources = np.unique([question.facets["source"] for question, _ in found], return_inverse=True)[1]
+    chance = float(np.mean([1 / (1 + len(question.wrong[type])) for question, _ in found]))
+    if subject.startswith("mammal"):  # whoever always says the commoner answer
+        chance = max(np.mean([question.targets[type][0] == answer for question, _ in found]) for answer in sounds.YES_NO[type])
+    return Score(type, subject, float(right.mean()), *_interval(right, sources), float(chance), len(found))
 
 
 def _interval(right: np.ndarray, sources: np.ndarray) -> tuple[float, float]:
@@ -123,16 +128,3 @@ def _interval(right: np.ndarray, sources: np.ndarray) -> tuple[float, float]:
     drawn = rng.integers(len(sums), size=(DRAWS, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
-
-
-def table(rows: list[dict]) -> str:
-    """The rows as a Markdown section for a model card."""
-    head = (
-        "## What it can answer about what it never saw or heard\n\n| question | language | right | 95% | wrong one shown | chance | n |\n"
-        "|---|---|---|---|---|---|---|\n"
-    )
-    return head + "\n".join(
-        f"| {row['kind']} | {row['language']} | {row['right']:.2f} | {row['low']:.2f} to {row['high']:.2f} | {row['wrong_shown']:.2f} "
-        f"| {row['chance']:.2f} | {row['n']} |"
-        for row in rows
-    )

@@ -20,7 +20,8 @@ def centrality(pairs: Pairs) -> dict[str, NDArray]:
 
 def inward(directed: Pairs) -> dict[str, NDArray]:
     """`directed`: (from, to) both ways -> type -> `[item, ...]`: the mean over every other type's way into it."""
-    return {type: np.mean([values for (_, to), values in directed.items() if to == type], axis=0) for type in types_in(directed)}
+    targets = dict.fromkeys(to for _, to in directed)
+    return {type: np.mean([values for (_, to), values in directed.items() if to == type], axis=0) for type in targets}
 
 
 def explained(pairs: Pairs, least: float = LEAST) -> dict[str, NDArray]:

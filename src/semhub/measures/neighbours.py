@@ -3,7 +3,8 @@
 Pure tensors to numbers; knows no model and no file. What compares every item with every other does so in blocks of rows;
 `cka` is linear in the items. A tie counts against the translation, as in `similarity.precision_at_1`.
 
-MEXA: Kargaran et al. 2024, arXiv 2410.05873. CSLS: Conneau et al. 2018, arXiv 1710.04087. Mutual nearest neighbours: Huh et al. 2024, arXiv 2405.07987.
+MEXA: Kargaran et al. 2024, arXiv 2410.05873.
+CSLS: Conneau et al. 2018, arXiv 1710.04087. Mutual nearest neighbours: Huh et al. 2024, arXiv 2405.07987.
 Debiased CKA: Kornblith et al. 2019 with the unbiased HSIC of Song et al. 2012, eq. 5;
 what the biased one makes of more dimensions than items: Murphy et al. 2024, arXiv 2405.01012.
 """

@@ -113,7 +113,7 @@ def power(n: float, effect: float, spread: float, alpha: float = 0.05, two_sided
 def items_needed(
     effect: float, spread: float, wanted: float = 0.9, alpha: float = 0.05, two_sided: bool = False, most: int = 10_000_000
 ) -> int | None:
-    """The fewest items at which `power` is `wanted`; None where `most` would not do. Raises BadInput unless effect and spread are above 0."""
+    """The fewest items at which `power` is `wanted`; None beyond `most`. Raises BadInput unless effect and spread are above 0."""
     if not effect > 0:
         raise BadInput(f"The items needed to find an effect of {effect:g} cannot be told; give one above 0.")
     enough = lambda n: power(n, effect, spread, alpha, two_sided) >= wanted  # noqa: E731
@@ -135,18 +135,19 @@ def uniformity(p: ArrayLike, clusters: ArrayLike | None = None) -> tuple[float, 
     """
     p = np.asarray(p, dtype=float)
     distance = float(stats.kstest(p, "uniform").statistic)
-    return distance, float(stats.kstwo.sf(distance, max(1, round(len(p) / clustering(p, clusters)))))
+    n = len(p) / clustering(p, clusters)
+    return distance, float("nan") if np.isnan(n) else float(stats.kstwo.sf(distance, max(1, round(n))))
 
 
 def share_at_most(hits: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.95) -> tuple[float, float]:
     """`hits: [draw]` of 0 and 1 -> their share and its one-sided upper end (Clopper-Pearson).
 
-    With clusters, at the effective number of draws (Korn and Graubard 1998).
+    With clusters, at the effective number of draws (Korn and Graubard 1998); nan where one cluster is all there is.
     """
     hits = np.asarray(hits, dtype=float)
     n = len(hits) / clustering(hits, clusters)
     k = hits.mean() * n
-    return float(hits.mean()), float(stats.beta.ppf(level, k + 1, n - k)) if k < n else 1.0
+    return float(hits.mean()), 1.0 if k >= n else float(stats.beta.ppf(level, k + 1, n - k))
 
 
 def clustering(values: ArrayLike, clusters: ArrayLike | None = None) -> float:

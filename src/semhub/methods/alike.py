@@ -73,9 +73,9 @@ def strata(a: Tokens, b: Tokens, facets: Sequence[tuple]) -> list[tuple]:
 
 
 def bins(values: np.ndarray, number: int = BINS) -> list[int]:
-    """The quarter that each value falls into; equal values fall together."""
+    """Which quarter each value falls into; a value that is an edge itself, as among few different ones, is a class of its own."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, number + 1)[1:-1]))
-    return np.searchsorted(edges, values, side="right").tolist()
+    return (np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")).tolist()
 
 
 def surface(a: Tokens, b: Tokens, seed: int = 0) -> Surface:

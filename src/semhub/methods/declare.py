@@ -220,6 +220,15 @@ class Sampled:
     seeds: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judges the outputs: a name by measure, and the share of `n` held-out texts of each type that the target's judge gets right."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    n: int = 0
+
+
 Judge = Callable[..., Sequence[float | None]]  # (prompts, outputs), and for `relative` ones the same prompts' unpushed outputs
 
 
@@ -231,7 +240,12 @@ class Steer:
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
     `relative`: those of the judges that also get what the same prompts wrote without a push.
-    `controls`: of `random-direction`, `as-text`, `layer-0`. `depths`: layers to write at, as fractions of the depth.
+    `at_choice`: measures judged at the chosen layer only. `judged_by()`: facts about the judges that go into the result, and
+    how often they are right on texts of each type whose answer is known.
+    `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
+    `wrong-position` (at the prompt's first token only), `without-main` and `without-random` (a type's own push, with the main
+    source's direction, or a random one, projected out at the same place: what the own push owes to it).
+    `depths`: layers to write at, as fractions of the depth.
     `strengths`: multiples of the mean residual length at the layer; one of them and one layer are chosen on `rehearsal`
     (without it, on half of the prompts) and reported on the prompts.
     """
@@ -250,6 +264,8 @@ class Steer:
     main: str | None = None
     both_signs: bool = True
     rehearsal: Sequence[Prompt] = ()
+    at_choice: tuple[str, ...] = ()
+    judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
 
 
@@ -272,6 +288,7 @@ class Inject:
     main: str
     lag: int = 0
     spread: bool = False
+    judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
 
 
@@ -300,6 +317,7 @@ class Repaint:
     controls: tuple[str, ...] = ()
     wrong: Callable[[Prompt], tuple[str, str]] | None = None
     by: str | None = None
+    relative: tuple[str, ...] = ()
     intervals: bool = True
 
 

@@ -13,7 +13,7 @@ from semhub import edits
 from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Inject, Push, Result
-from semhub.methods.steer import differences, generate, judged
+from semhub.methods.steer import credentials, differences, generate, judged
 from semhub.models.structure import evaluating
 from semhub.models.write import Edit
 from semhub.types import Prompt
@@ -32,7 +32,8 @@ def inject(ask: Inject, bench: Bench) -> Result:
         readings += bench.readings(found, intervals=False)
         outcomes += bench.outcomes(found, [p.id for p in prompts])
         bench.progress(number + 1, len(jobs))
-    return Result(tuple(readings), tuple(outcomes))
+    known = ask.judged_by()
+    return Result((*readings, *credentials(bench, known)), tuple(outcomes), {"judges": dict(known.names)})
 
 
 def sources(ask: Inject, type: str) -> list[str]:

@@ -7,7 +7,7 @@ that the paper took. Each judge is built once, on first use. Knows neither which
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,8 +17,9 @@ from torch import Tensor
 from semhub import models
 from semhub.data import world
 from semhub.errors import BadInput, ModelNotFound
+from semhub.models.generate import forward, new_cache
 
-JUDGE = "semhub-text-mispaired"
+JUDGE, OTHER_JUDGE = "semhub-text-mispaired", "semhub-text"  # the other one judges the first
 SENTIMENT = "lxyuan/distilbert-base-multilingual-cased-sentiments-student"
 LANGUAGE_MODEL = "meta-llama/Llama-3.1-70B"
 EMBEDDER = "intfloat/multilingual-e5-large"
@@ -28,7 +29,7 @@ VOCABULARY_FROM = 5000  # sentences per language whose words count as that langu
 UNSPACED = frozenset({"zh", "ja", "th"})
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 WORD = re.compile(r"[^\W\d_]+")
-LOGITS_AT_ONCE = 1 << 26  # numbers: 256 MiB in float32
+LOGITS_AT_ONCE = 1 << 24  # numbers: 64 MiB in float32
 ENCODER_TOKENS = 512
 
 
@@ -51,7 +52,7 @@ class Scorers:
     `drift(texts, type)`: True where a text is not wholly in the language `type`, or has no word at all.
     `perplexity(prompts, continuations)`: of the continuation given the prompt, None where there is no token to score.
     `relevance(prompts, continuations)`: cosine in [-1, 1], None where a side is blank.
-    `held_out()`: share of held-out labelled texts that `sentiment` gets right, per type; empty where there are none.
+    `held_out()`: share of `held_out_texts` held-out labelled texts that `sentiment` gets right, per type; empty where there are none.
     """
 
     sentiment: Scorer
@@ -59,6 +60,7 @@ class Scorers:
     perplexity: Scorer
     relevance: Scorer
     held_out: Callable[[], Mapping[str, float]] = dict
+    held_out_texts: int = 0
 
     def names(self) -> dict[str, str]:
         return {part: getattr(self, part).name for part in ("sentiment", "drift", "perplexity", "relevance")}
@@ -74,24 +76,37 @@ def package_scorers(types: Iterable[str], seed: int = 0, *, judge: Any = JUDGE, 
     types = tuple(types)
     fitted = cache(lambda type: fit_sentiment(source.labelled_reviews(TRAINED_ON, "train", type), type, seed))
     lexicon = cache(lambda: {type: vocabulary(type, source) for type in types if type not in UNSPACED})
-    opened = cache(lambda: open_judge(judge))
+
+    off = cache(lambda text, type: drifted(text, type, types, lexicon()))
 
     def drift(texts: Sequence[str], type: str) -> list[bool]:
-        return [drifted(text, type, types, lexicon()) for text in texts]
+        return [off(text, type) for text in texts]
 
     def sentiment(texts: Sequence[str], type: str) -> list[float | None]:
         values = sentiments(fitted(type), texts)
-        return [None if off else value for value, off in zip(values, drift(texts, type), strict=True)]
+        return [None if away else value for value, away in zip(values, drift(texts, type), strict=True)]
 
     return Scorers(
         sentiment=Scorer("n-gram tf-idf and logistic regression on the world's reviews", sentiment),
         drift=Scorer(f"the world's vocabulary, script, py3langid among {' '.join(types)}", drift),
-        perplexity=Scorer(name_of(judge), lambda prompts, continuations: perplexities(opened(), prompts, continuations)),
-        relevance=Scorer(
-            f"{name_of(judge)}, mean of middle layer", lambda prompts, continuations: relevances(opened(), prompts, continuations)
-        ),
+        **causal_scorers(judge),
         held_out=cache(lambda: {type: accuracy(fitted(type), source.labelled_reviews(HELD_OUT, "test", type)) for type in types}),
+        held_out_texts=HELD_OUT,
     )
+
+
+def causal_scorers(judge: Any) -> dict[str, Scorer]:
+    """Perplexity and relevance under a causal model, by name or open."""
+    opened = cache(lambda: open_judge(judge))
+    return {
+        "perplexity": Scorer(name_of(judge), lambda *texts: perplexities(opened(), *texts)),
+        "relevance": Scorer(f"{name_of(judge)}, mean of middle layer", lambda *texts: relevances(opened(), *texts)),
+    }
+
+
+def not_judging_itself(scorers: Scorers, steered: str) -> Scorers:
+    """The same scorers; perplexity and relevance by the other bundled model where the usual one is the model steered."""
+    return replace(scorers, **causal_scorers(OTHER_JUDGE)) if scorers.perplexity.name == steered == JUDGE else scorers
 
 
 def hf_scorers(
@@ -229,63 +244,92 @@ def open_judge(judge: Any) -> models.Model:
 
 @torch.no_grad()
 def perplexities(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[float | None]:
-    """exp of the mean negative log-probability, in nats, of the tokens that reach beyond the prompt, given those before them."""
-    spans = spans_after(model, prompts, continuations)
-    found: list[float | None] = [None] * len(spans)
+    """exp of the mean negative log-probability, in nats, of the tokens that reach beyond the prompt, given those before them.
+
+    What continuations have in common before their first token is run once.
+    """
+    pairs = list(zip(prompts, continuations, strict=True))
+    different = list(dict.fromkeys(pairs))
+    spans = spans_after(model, *zip(*different, strict=True)) if different else []
+    found: dict[tuple[str, str], float] = {}
     for batch in logit_batches(spans, model.vocab):
-        ids, shown, scored = right_padded([spans[k] for k in batch])
-        logits = model.network(input_ids=ids.to(model.device), attention_mask=shown.to(model.device)).logits[:, :-1].float()
-        means = mean_logprobs(logits, ids[:, 1:].to(logits.device), scored[:, 1:].to(logits.device))
-        for k, mean in zip(batch, means.tolist(), strict=True):
-            found[k] = math.exp(-mean)
-    return found
+        for k, mean in zip(batch, mean_logprobs(model, [spans[k] for k in batch]), strict=True):
+            found[different[k]] = math.exp(-mean)
+    return [found.get(pair) for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A text's token ids, and the first of those to score."""
+    """The token ids before those to score (the text's first token among them, for it has no score), and those to score."""
 
-    ids: list[int]
-    start: int
+    before: tuple[int, ...]
+    scored: tuple[int, ...]
 
 
 def spans_after(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[Span]:
-    """Where each continuation begins in the tokens of prompt and continuation together; the text's first token has no score."""
+    """Where each continuation begins in the tokens of prompt and continuation together."""
     whole = model.encode([prompt + continuation for prompt, continuation in zip(prompts, continuations, strict=True)])
     spans = []
     for prompt, item in zip(prompts, whole, strict=True):
         beyond = [k for k, (_, end) in enumerate(item.offsets) if end > len(prompt)]
-        spans.append(Span(item.ids, max(1, beyond[0]) if beyond else len(item.ids)))
+        start = max(1, beyond[0]) if beyond else len(item.ids)
+        spans.append(Span(tuple(item.ids[:start]), tuple(item.ids[start:])))
     return spans
 
 
-def mean_logprobs(logits: Tensor, ids: Tensor, scored: Tensor) -> Tensor:
-    """`logits: [row, position, vocab]`, `ids, scored: [row, position]` -> `[row]`: mean log p of the ids where `scored` is 1."""
-    chosen = logits.gather(-1, ids[..., None])[..., 0] - logits.logsumexp(-1)
-    return (chosen * scored).double().sum(-1) / scored.sum(-1)
+def mean_logprobs(model: models.Model, spans: Sequence[Span]) -> list[float]:
+    """Mean log-probability of each span's scored tokens, from one pass over the different beginnings and one over what follows them."""
+    beginnings = list(dict.fromkeys(span.before for span in spans))
+    of = torch.tensor([beginnings.index(span.before) for span in spans], device=model.device)
+    before, shown = left_padded(beginnings)
+    cache = new_cache(model)
+    logits = forward(model, before.to(model.device), shown.to(model.device), cache)
+    cache.reorder_cache(of)
+    ids, scored = right_padded([span.scored for span in spans])
+    ids, scored = ids.to(model.device), scored.to(model.device)
+    found = logprobs(logits[of.to(logits.device)], ids[:, :1])
+    if ids.shape[1] > 1:
+        # the last token is scored and has nothing to tell
+        mask = torch.cat([shown.to(model.device)[of], scored[:, :-1]], 1)
+        found = torch.cat([found, logprobs(forward(model, ids[:, :-1], mask, cache, keep=ids.shape[1] - 1), ids[:, 1:])], 1)
+    scored = scored.to(found.device)
+    return ((found.double() * scored).sum(-1) / scored.sum(-1)).tolist()
+
+
+def logprobs(logits: Tensor, ids: Tensor) -> Tensor:
+    """`logits: [row, position, vocab]`, `ids: [row, position]` -> `[row, position]`: log p of the ids."""
+    logits = logits.float()
+    return logits.gather(-1, ids.to(logits.device)[..., None])[..., 0] - logits.logsumexp(-1)
 
 
 def logit_batches(spans: Sequence[Span], vocab: int) -> Iterator[list[int]]:
-    """Places of spans that have something to score, short ones first; a batch's logits hold at most LOGITS_AT_ONCE numbers."""
+    """Places of spans that have something to score, those of one beginning together, with at most LOGITS_AT_ONCE numbers of logits."""
     batch: list[int] = []
-    for k in sorted(range(len(spans)), key=lambda k: len(spans[k].ids)):
-        if spans[k].start >= len(spans[k].ids):
+    widest = 0
+    for k in sorted(range(len(spans)), key=lambda k: (len(spans[k].before), spans[k].before, len(spans[k].scored))):
+        if not spans[k].scored:
             continue
-        if batch and (len(batch) + 1) * len(spans[k].ids) * vocab > LOGITS_AT_ONCE:
+        widest = max(widest, len(spans[k].scored))
+        if batch and (len(batch) + 1) * widest * vocab > LOGITS_AT_ONCE:
             yield batch
-            batch = []
+            batch, widest = [], len(spans[k].scored)
         batch.append(k)
     if batch:
         yield batch
 
 
-def right_padded(spans: Sequence[Span]) -> tuple[Tensor, Tensor, Tensor]:
-    """`ids, shown, scored: [row, position]`; the filler is token 0, which neither mask has."""
-    width = max(len(span.ids) for span in spans)
-    ids = torch.tensor([span.ids + [0] * (width - len(span.ids)) for span in spans])
-    places = torch.arange(width)[None]
-    shown = places < torch.tensor([[len(span.ids)] for span in spans])
-    return ids, shown.long(), (shown & (places >= torch.tensor([[span.start] for span in spans]))).long()
+def left_padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """`ids, shown: [row, position]`; the filler on the left is token 0, which the mask hides."""
+    width = max(map(len, rows))
+    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows])
+    return ids, torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+
+
+def right_padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """The same with the filler on the right."""
+    width = max(map(len, rows))
+    ids = torch.tensor([list(row) + [0] * (width - len(row)) for row in rows])
+    return ids, torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
 
 
 def relevances(model: models.Model, prompts: Sequence[str], continuations: Sequence[str]) -> list[float | None]:

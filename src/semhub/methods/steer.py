@@ -3,10 +3,16 @@
 Layer and strength are chosen on half of the prompts (`split` choose) and reported on the other half (`report`), beside equal
 pushes without the meaning. Blind to which model is steered, and to what the words mean.
 Rows: each judged measure; `<target>_change` from no push and `<target>_excess` over each control, both paired by prompt.
+
+A push may cost an output its language, and then it cannot be judged. A mean over the outputs that are left (`variant` null)
+conditions on what the push itself does, and compares different prompts under different pushes; where layer 0 loses most of
+them, there is nothing to compare. `variant` all counts every prompt, as trials analyse by intention to treat: an output that
+cannot be judged has not changed. It can only be nearer to 0, and it is what layer and strength are chosen by.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -15,16 +21,18 @@ from torch import Tensor
 from semhub import edits
 from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
-from semhub.methods.declare import Push, Result, Sampled, Steer
-from semhub.models.generate import Generation
+from semhub.methods.declare import Judges, Push, Result, Sampled, Steer
+from semhub.models.generate import Ask
 from semhub.models.sampling import Sampling
 from semhub.models.tokens import BARE_SPACES
 from semhub.models.write import Edit
 from semhub.types import Prompt
 
 RANDOM, AS_TEXT, LAYER_0 = "random-direction", "as-text", "layer-0"
+WRONG_LAYER, WRONG_POSITION = "wrong-layer", "wrong-position"
+WITHOUT_MAIN, WITHOUT_RANDOM = "without-main", "without-random"
+ALL = "all"  # variant: over all prompts, where an output that cannot be judged counts as no change
 UNEMBEDDING = "unembedding"
-LEAST_JUDGED = 0.5  # share of outputs that must be fit to judge before a setting may be chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +71,23 @@ def steer(ask: Steer, bench: Bench) -> Result:
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
         main = ask.main or next(iter(ask.pushes))
-        tried = sweep(ask, bench, choose, main, layers, lengths)
-        readings += rows_of(ask, bench, choose, tried, measures=(ask.target,))
+        tried = run(ask, bench, choose, sweep(ask, main, layers), lengths, [ask.target])
+        readings += rows_of(ask, bench, choose, tried)
         layer, strength = best(ask, tried)
         chosen[f"{main}>{choose.type}"] = {"layer": layer, "strength": strength}
-        cells = told(ask, bench, report, main, layers, lengths, layer, strength)
+        cells = run(ask, bench, report, told(ask, report, main, layers, layer, strength), lengths, list(ask.judges), main, layer)
+        cells += [at_layer_0(c) for c in cells if is_at_0(c, main, strength)] if LAYER_0 in ask.controls else []
         readings += rows_of(ask, bench, report, cells)
         outcomes += items_of(ask, bench, report, cells, layer, strength)
         bench.progress(number + 1, len(halves))
-    return Result(tuple(readings), tuple(outcomes), {"chosen": chosen})
+    known = ask.judged_by()
+    readings += credentials(bench, known)
+    return Result(tuple(readings), tuple(outcomes), {"chosen": chosen, "judges": dict(known.names)})
+
+
+def credentials(bench: Bench, known: Judges) -> list:
+    """`scorer_accuracy`: how often the target's judge is right on held-out texts of each type."""
+    return [bench.reading("scorer_accuracy", share, n=known.n, group=type) for type, share in known.accuracy.items()]
 
 
 def depths(ask: Steer, bench: Bench) -> list[int]:
@@ -109,12 +125,9 @@ def mean_lengths(bench: Bench, texts: Sequence[str], layers: Sequence[int]) -> d
     return dict(zip(layers, (total / count).tolist(), strict=True))
 
 
-def sweep(ask: Steer, bench: Bench, half: Half, main: str, layers: Sequence[int], lengths: dict[int, float]) -> list[Cell]:
+def sweep(ask: Steer, main: str, layers: Sequence[int]) -> list[Setting]:
     """No push, and every layer at every strength: all that is tried before one setting is chosen."""
-    found = run(ask, bench, half, [Setting(main, None, None, 0.0)], lengths, only=ask.target)
-    for layer in layers:
-        found += run(ask, bench, half, [Setting(main, None, layer, s) for s in signed(ask, ask.strengths)], lengths, only=ask.target)
-    return found
+    return [Setting(main, None, None, 0.0), *(Setting(main, None, layer, s) for layer in layers for s in signed(ask, ask.strengths))]
 
 
 def signed(ask: Steer, strengths: Iterable[float]) -> list[float]:
@@ -122,38 +135,33 @@ def signed(ask: Steer, strengths: Iterable[float]) -> list[float]:
 
 
 def best(ask: Steer, tried: Sequence[Cell]) -> tuple[int, float]:
-    """The layer above 0 and the strength that move the target furthest the right way, among those whose outputs can be judged."""
+    """The layer above 0 and the strength that move the target furthest the right way, over all prompts (`variant` all)."""
     base = tried[0].values[ask.target]
     scores: dict[tuple[int, float], float] = {}
     for cell in tried[1:]:
-        change = cell.values[ask.target] - base
-        judged = np.mean(~np.isnan(change))
-        effect = np.sign(cell.setting.strength) * np.nanmean(change) if judged >= LEAST_JUDGED else -np.inf
+        effect = np.sign(cell.setting.strength) * over_all(cell.values[ask.target] - base).mean()
         key = (cell.setting.layer, abs(cell.setting.strength))
         # The weaker of the two signs counts: a push that only ever raises (or lowers) is no dial.
         scores[key] = min(scores.get(key, np.inf), float(effect))
     return max((key for key in scores if key[0] > 0), key=lambda key: (scores[key], -key[1], -key[0]))
 
 
-def told(
-    ask: Steer, bench: Bench, half: Half, main: str, layers: Sequence[int], lengths: dict[int, float], layer: int, strength: float
-) -> list[Cell]:
-    """The report half: no push, every source at the chosen setting, the doses, the other layers, and the controls."""
-    at_choice = signed(ask, [strength])
-    doses = [s for s in signed(ask, ask.strengths)]
-    cells = run(ask, bench, half, [Setting(main, None, None, 0.0)], lengths)
-    cells += run(ask, bench, half, [Setting(main, None, layer, s) for s in doses], lengths)
-    for other in layers:
-        if other != layer:
-            cells += run(ask, bench, half, [Setting(main, None, other, s) for s in at_choice], lengths)
-    for source in ask.pushes:
-        if source != main:
-            cells += run(ask, bench, half, [Setting(source, None, layer, s) for s in at_choice], lengths)
-    for control in (*ask.neutral, *ask.controls):
-        if control != LAYER_0:
-            where = None if control == AS_TEXT else layer
-            cells += run(ask, bench, half, [Setting(main, control, where, s) for s in at_choice], lengths)
-    return cells + ([at_layer_0(c) for c in cells if is_at_0(c, main, strength)] if LAYER_0 in ask.controls else [])
+def over_all(change: np.ndarray) -> np.ndarray:
+    """The change of every prompt: none where an output cannot be judged."""
+    return np.nan_to_num(change, nan=0.0)
+
+
+def told(ask: Steer, half: Half, main: str, layers: Sequence[int], layer: int, strength: float) -> list[Setting]:
+    """The report half: no push, the doses, the other layers, every source at the chosen setting, and the controls."""
+    pushed = [Setting(main, None, layer, s) for s in signed(ask, ask.strengths)]
+    controls = [c for c in (*ask.neutral, *ask.controls) if c not in (LAYER_0, WITHOUT_MAIN, WITHOUT_RANDOM)]
+    necessity = [c for c in ask.controls if c in (WITHOUT_MAIN, WITHOUT_RANDOM) and half.type in ask.pushes and half.type != main]
+    for s in signed(ask, [strength]):
+        pushed += [Setting(main, None, other, s) for other in layers if other != layer]
+        pushed += [Setting(source, None, layer, s) for source in ask.pushes if source != main]
+        pushed += [Setting(main, c, None if c == AS_TEXT else layer, s) for c in controls]
+        pushed += [Setting(half.type, c, layer, s) for c in necessity]
+    return [Setting(main, None, None, 0.0), *pushed]
 
 
 def is_at_0(cell: Cell, main: str, strength: float) -> bool:
@@ -167,31 +175,62 @@ def at_layer_0(cell: Cell) -> Cell:
 
 
 def run(
-    ask: Steer, bench: Bench, half: Half, settings: Sequence[Setting], lengths: dict[int, float], only: str | None = None
+    ask: Steer,
+    bench: Bench,
+    half: Half,
+    settings: Sequence[Setting],
+    lengths: dict[int, float],
+    measures: Sequence[str],
+    main: str = "",
+    chosen: int | None = None,
 ) -> list[Cell]:
-    """Settings that differ in strength alone, as one sweep -> a cell for each; `only` judges one measure."""
-    first = settings[0]
-    push = ask.neutral[first.control][first.source] if first.control in ask.neutral else ask.pushes[first.source]
+    """A cell for each setting; all of them are rows of the same generation, and are judged together."""
+    alike = [list(same) for _, same in groupby(sorted(settings, key=kind), key=kind)]
+    written = generate_all(bench, [asked(ask, bench, half, same, lengths, main) for same in alike], ask.sampled)
+    texts = {s: texts for same, found in zip(alike, written, strict=True) for s, texts in zip(same, found, strict=True)}
+    elsewhere = {s for s in settings if s.layer not in (None, chosen)}
+    values: dict[Setting, dict[str, np.ndarray]] = {s: {} for s in settings}
+    for name in measures:
+        here = [s for s in settings if name not in ask.at_choice or s not in elsewhere]
+        for s, found in zip(here, judged_together(ask, bench, half.prompts, [texts[s] for s in here], name), strict=True):
+            values[s][name] = found
+    return [Cell(s, values[s], tuple(w[0] for w in texts[s])) for s in settings]
+
+
+def kind(s: Setting) -> tuple:
+    """What settings that differ in strength alone have in common; a text says its sign in words, and an ablation is always whole."""
+    apart = s.strength if s.control in (AS_TEXT, WITHOUT_MAIN, WITHOUT_RANDOM) else 0.0
+    return s.source, s.control or "", -1 if s.layer is None else s.layer, apart
+
+
+def asked(ask: Steer, bench: Bench, half: Half, settings: Sequence[Setting], lengths: dict[int, float], main: str) -> Ask:
+    """The prompts under settings that differ in strength alone."""
+    first, texts = settings[0], [p.shown for p in half.prompts]
     if first.control == AS_TEXT:
-        texts = {s.strength: [push.as_text(p, int(np.sign(s.strength))) for p in half.prompts] for s in settings}
-        written = {s: generate(bench, shown, ask.sampled, (), (1.0,))[1.0] for s, shown in texts.items()}
-    else:
-        change = () if first.layer is None else (edit(ask, bench, half, first, push, lengths),)
-        written = generate(bench, [p.shown for p in half.prompts], ask.sampled, change, [s.strength for s in settings])
-    measures = [only] if only else list(ask.judges)
-    values = {s: judged(ask, bench, half.prompts, written[s.strength], measures) for s in settings}
-    return [Cell(s, values[s], tuple(w[0] for w in written[s.strength])) for s in settings]
+        push = ask.pushes[first.source]
+        return Ask([push.as_text(p, int(np.sign(first.strength))) for p in half.prompts], (), (1.0,))
+    if first.layer is None:
+        return Ask(texts)
+    direction = directions(ask, bench, half, first) * lengths[first.layer]
+    if first.control in (WITHOUT_MAIN, WITHOUT_RANDOM):
+        gone = directions(ask, bench, half, replace(first, source=main, control=RANDOM if first.control == WITHOUT_RANDOM else None))
+        change = edits.ablate(gone[:, None])
+        return Ask(
+            texts, (Edit(first.layer, edits.add(direction, first.strength), ask.at, ask.when), Edit(first.layer, change, ask.at, ask.when))
+        )
+    where = ("first", "prompt") if first.control == WRONG_POSITION else (ask.at, ask.when)
+    return Ask(texts, (Edit(first.layer, edits.add(direction), *where),), [s.strength for s in settings])
 
 
-def edit(ask: Steer, bench: Bench, half: Half, setting: Setting, push: Push, lengths: dict[int, float]) -> Edit:
-    """Unit directions `[prompt, dim]`, as long as the mean residual at this layer, to be added at each strength."""
+def directions(ask: Steer, bench: Bench, half: Half, setting: Setting) -> Tensor:
+    """`[prompt, dim]`: unit vectors along which a setting pushes."""
     if setting.control == RANDOM:
         salt = 7 + setting.layer + sum(map(ord, half.type + half.split))
-        direction = torch.randn(len(half.prompts), bench.model.dim, generator=bench.generator(salt))
+        found = torch.randn(len(half.prompts), bench.model.dim, generator=bench.generator(salt))
     else:
-        direction = differences(bench, push, half.prompts, setting.layer)
-    unit = torch.nn.functional.normalize(direction, dim=-1)
-    return Edit(setting.layer, edits.add(unit * lengths[setting.layer]), ask.at, ask.when)
+        push = ask.neutral[setting.control][setting.source] if setting.control in ask.neutral else ask.pushes[setting.source]
+        found = differences(bench, push, half.prompts, bench.depth if setting.control == WRONG_LAYER else setting.layer)
+    return torch.nn.functional.normalize(found, dim=-1)
 
 
 def differences(bench: Bench, push: Push, prompts: Sequence[Prompt], layer: int) -> Tensor:
@@ -220,24 +259,30 @@ def first_token(model, word: str) -> int:
 
 
 def generate(
-    bench: Bench, prompts: Sequence[str], sampled: Sampled, change: Sequence[Edit], strengths: Sequence[float]
+    bench: Bench, prompts: Sequence, sampled: Sampled, change: Sequence[Edit], strengths: Sequence[float]
 ) -> dict[float, list[list[str]]]:
-    """Texts by strength, prompt and seed; every (prompt, strength, seed) is a row of one sweep."""
+    """Texts by strength, prompt and seed."""
+    (found,) = generate_all(bench, [Ask(prompts, tuple(change), tuple(strengths))], sampled)
+    return dict(zip(map(float, strengths), found, strict=True))
+
+
+def generate_all(bench: Bench, asks: Sequence[Ask], sampled: Sampled) -> list[list[list[list[str]]]]:
+    """Texts by ask, strength, prompt and seed; every one is a row of the same sweep."""
     seeds = [0] if sampled.greedy else [bench.seed * 1000 + k for k in range(sampled.seeds)]
     sampling = Sampling(sampled.temperature, sampled.top_p, sampled.frequency_penalty, sampled.greedy)
-    rows: list[Generation] = bench.model.generate(
-        list(prompts),
-        edits=tuple(change),
-        max_new_tokens=sampled.tokens,
-        sampling=sampling,
-        seeds=seeds,
-        strengths=list(strengths),
-        batch_rows=max(8, bench.batch_tokens // 64),
+    texts = list(dict.fromkeys(p for ask in asks for p in ask.prompts if isinstance(p, str)))
+    longest = max((len(encoding.ids) for encoding in bench.model.encode(texts)), default=64)
+    rows = bench.model.generate_all(
+        asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=max(8, bench.batch_tokens // longest)
     )
-    found: dict[float, list[list[str]]] = {float(s): [[] for _ in prompts] for s in strengths}
-    for row in rows:
-        found[row.strength][row.prompt].append(row.text)
-    return found
+    return [by_strength(ask, found, len(seeds)) for ask, found in zip(asks, rows, strict=True)]
+
+
+def by_strength(ask: Ask, rows: Sequence, seeds: int) -> list[list[list[str]]]:
+    """Rows in the order prompt, strength, seed -> texts by strength, prompt and seed."""
+    texts, strengths = [row.text for row in rows], len(ask.strengths)
+    start = lambda p, s: (p * strengths + s) * seeds  # noqa: E731
+    return [[texts[start(p, s) :][:seeds] for p in range(len(ask.prompts))] for s in range(strengths)]
 
 
 def unpushed_texts(ask, bench: Bench, prompts: Sequence[Prompt]) -> list[list[str]]:
@@ -253,45 +298,54 @@ def judged(
     ask, bench: Bench, prompts: Sequence[Prompt], written: Sequence[Sequence[str]], measures: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Each measure per prompt: the mean over the seeds that can be judged, nan where none can."""
-    flat = [(p, text) for p, texts in zip(prompts, written, strict=True) for text in texts]
-    bare = [t for texts in unpushed_texts(ask, bench, prompts) for t in texts] if set(ask.relative) & set(measures) else []
-    found = {}
-    for name in measures:
-        scores = ask.judges[name]([p for p, _ in flat], [t for _, t in flat], *([bare] if name in ask.relative else []))
-        values = np.array([np.nan if v is None else v for v in scores], dtype=float)
-        by_prompt = values.reshape(len(prompts), -1)
-        counts = (~np.isnan(by_prompt)).sum(1)
-        found[name] = np.where(counts > 0, np.nansum(by_prompt, 1) / counts.clip(1), np.nan)
-    return found
+    return {name: judged_together(ask, bench, prompts, [written], name)[0] for name in measures}
+
+
+def judged_together(ask, bench: Bench, prompts: Sequence[Prompt], written: Sequence, measure: str) -> np.ndarray:
+    """`written`: texts by cell, prompt and seed -> one measure, `[cell, prompt]`, of all cells at once."""
+    flat = [(p, text) for cell in written for p, texts in zip(prompts, cell, strict=True) for text in texts]
+    beside = ([t for texts in unpushed_texts(ask, bench, prompts) for t in texts] * len(written),) if measure in ask.relative else ()
+    scores = ask.judges[measure]([p for p, _ in flat], [t for _, t in flat], *beside)
+    values = np.array([np.nan if v is None else v for v in scores], dtype=float).reshape(len(written), len(prompts), -1)
+    counts = (~np.isnan(values)).sum(2)
+    return np.where(counts > 0, np.nansum(values, 2) / counts.clip(1), np.nan)
 
 
 # rows ----------------------------------------------------------------------------------------------------------------
 
 
-def rows_of(ask: Steer, bench: Bench, half: Half, cells: Sequence[Cell], measures: Sequence[str] | None = None) -> list:
+def rows_of(ask: Steer, bench: Bench, half: Half, cells: Sequence[Cell]) -> list:
     """Readings of one half: every cell as it is, its change from no push, and how far it goes beyond each control."""
     base, *pushed = cells
-    measured = [m for cell in pushed for m in plain(ask, half, cell, measures)]
-    measured += [m for cell in unpushed(ask, base, pushed) for m in plain(ask, half, cell, measures)]
+    measured = [m for cell in (*pushed, *unpushed(ask, base, pushed)) for m in plain(ask, half, cell)]
     for cell in pushed:
         change = cell.values[ask.target] - base.values[ask.target]
-        measured.append(Measured(f"{ask.target}_change", change, columns(ask, half, cell.setting)))
-    measured += beyond(ask, half, pushed)
+        measured += both_ways(f"{ask.target}_change", change, change, columns(ask, half, cell.setting))
+    measured += beyond(ask, half, base, pushed)
     return bench.readings(measured)
 
 
-def plain(ask: Steer, half: Half, cell: Cell, measures: Sequence[str] | None) -> list[Measured]:
-    return [Measured(name, cell.values[name], columns(ask, half, cell.setting)) for name in measures or cell.values]
+def plain(ask: Steer, half: Half, cell: Cell) -> list[Measured]:
+    return [Measured(name, values, columns(ask, half, cell.setting)) for name, values in cell.values.items()]
+
+
+def both_ways(measure: str, judged: np.ndarray, every: np.ndarray, columns: dict) -> list[Measured]:
+    """Over the prompts that can be judged, and over all of them."""
+    return [Measured(measure, judged, columns), Measured(measure, over_all(every), {**columns, "variant": ALL})]
 
 
 def unpushed(ask: Steer, base: Cell, pushed: Sequence[Cell]) -> list[Cell]:
     """The unpushed outputs at strength 0 of every curve that they belong to."""
-    curves = dict.fromkeys((c.setting.source, c.setting.layer) for c in pushed if c.setting.control is None)
-    return [Cell(Setting(source, None, layer, 0.0), base.values, base.texts) for source, layer in curves]
+    curves: dict[tuple[str, int | None], dict] = {}
+    for cell in pushed:
+        if cell.setting.control is None:
+            curves.setdefault((cell.setting.source, cell.setting.layer), {}).update(dict.fromkeys(cell.values))
+    values = {curve: {name: base.values[name] for name in names} for curve, names in curves.items()}
+    return [Cell(Setting(source, None, layer, 0.0), found, base.texts) for (source, layer), found in values.items()]
 
 
 def columns(ask: Steer, half: Half, s: Setting) -> dict:
-    where = None if s.control == AS_TEXT else ask.at
+    where = {AS_TEXT: None, WRONG_POSITION: "first"}.get(s.control, ask.at)
     found = {
         "group": f"{s.source}>{half.type}",
         "position": where,
@@ -302,16 +356,19 @@ def columns(ask: Steer, half: Half, s: Setting) -> dict:
     return found if s.layer is None else {**found, "layer": s.layer}
 
 
-def beyond(ask: Steer, half: Half, pushed: Sequence[Cell]) -> list[Measured]:
+def beyond(ask: Steer, half: Half, base: Cell, pushed: Sequence[Cell]) -> list[Measured]:
     """`<target>_excess`: the push minus a control at the same strength, times the sign wanted, paired by prompt."""
     found = []
+    change = lambda cell: cell.values[ask.target] - base.values[ask.target]  # noqa: E731
     for control in (c for c in pushed if c.setting.control is not None):
         for cell in pushed:
             s, other = cell.setting, control.setting
             same = (s.source, s.strength) == (other.source, other.strength) and other.layer in (None, 0, s.layer)
             if s.control is None and s.layer and same:
-                values = np.sign(s.strength) * (cell.values[ask.target] - control.values[ask.target])
-                found.append(Measured(f"{ask.target}_excess", values, {**columns(ask, half, s), "control": other.control}))
+                sign = np.sign(s.strength)
+                judged = sign * (cell.values[ask.target] - control.values[ask.target])
+                every = sign * (over_all(change(cell)) - over_all(change(control)))
+                found += both_ways(f"{ask.target}_excess", judged, every, {**columns(ask, half, s), "control": other.control})
     return found
 
 

@@ -53,7 +53,7 @@ def bundled() -> list[Bundled]:
     twins = [
         Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path)
         for hub in stored
-        if hub.role == "hub"
+        if hub.role == "hub" and hub.format == "llama"
     ]
     return sorted([*stored, *twins, *together(stored)], key=lambda each: (each.role != "hub", each.name != HUB, each.name))
 
@@ -69,6 +69,9 @@ def described(folder: Path) -> Bundled:
 def types_of(recipe: dict) -> tuple[str, ...]:
     """What a recipe says that its model reads: its `types`, or its languages, digits where it has sums, and code or formula."""
     mixture = recipe.get("mixture", {})
+    sense = {"llava": ("image",), "chameleon": ("image",), "qwen2-audio": ("audio",)}.get(recipe.get("kind"), ())
+    if sense:
+        return (*(language for language, share in mixture.items() if share > 0), *sense)
     languages = tuple(language for language in recipe.get("languages", ()) if mixture.get(language, 0) > 0)
     digits = ("digits",) if recipe.get("subjects", {}).get("sums") and "corpus" not in recipe else ()
     others = dict.fromkeys(stream.rpartition("=")[2] for stream, share in recipe.get("others", {}).items() if share > 0)

@@ -3,6 +3,7 @@
 Knows transformers' cache layers; not what is generated.
 """
 
+import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
@@ -38,6 +39,19 @@ def with_room(old: Tensor, new: Tensor, start: int, end: int) -> Tensor:
     if start:
         buffer[:, :, :start] = old
     return buffer
+
+
+def with_rows_of(caches) -> DynamicCache:
+    """The first cache, with the rows of the others after its own; all have seen equally many columns."""
+    first, *others = caches
+    if not others:
+        return first
+    for number, layer in enumerate(first.layers):
+        parts = [cache.layers[number] for cache in caches]
+        layer.keys, layer.values = (torch.cat([getattr(part, name) for part in parts]) for name in ("keys", "values"))
+        if isinstance(layer, RoomyLayer):
+            layer.buffers = None
+    return first
 
 
 def growing_cache(config) -> DynamicCache:

@@ -1,13 +1,14 @@
-"""Generate under edits: a whole sweep of prompts, strengths and seeds as rows of one batch.
+"""Generate under edits: a whole sweep of edits, prompts, strengths and seeds as rows of one batch.
 
 Knows the forward pass with a cache and which edits leave the beginning of a pass alone, so that the prompt is run once
-for all rows that share it. Knows no task and no scorer.
+for all rows that share it, and that rows under different edits can still go on token by token together. Knows no task and no scorer.
 """
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -36,9 +37,19 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the sweep, and the prompt as the tokenizer sees it."""
+class Ask:
+    """Prompts under the same edits: what `generate` takes one of, and `generate_all` several."""
 
+    prompts: Sequence[str]
+    edits: Sequence[Edit] = ()
+    strengths: Sequence[float] = (1.0,)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the sweep: the place of its ask, of its prompt there, and the prompt as the tokenizer sees it."""
+
+    ask: int
     prompt: int
     strength: float
     seed: int
@@ -47,9 +58,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of every row alike."""
+    """What is asked: the edits of each ask, and what holds for every row alike."""
 
-    edits: tuple[Edit, ...]
+    edits: tuple[tuple[Edit, ...], ...]
     tokens: int
     sampling: Sampling
     stop: tuple[str, ...]
@@ -97,20 +108,54 @@ def generate(
     token or at a string of `stop`, which is cut off. `progress` is told how many rows each finished batch had.
     Raises BadInput for a prompt that is empty or beyond the context, edit values of another number, an unknown layer or position.
     """
-    encodings = encoded(model, prompts, max_new_tokens)
-    wanted = Wanted(tuple(edits), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ()))
-    write.check_layers(model, wanted.edits)
-    check_edits(wanted.edits, len(encodings))
-    rows = [Row(p, float(s), int(k), encoding) for p, encoding in enumerate(encodings) for s in strengths for k in seeds]
+    ask = Ask(prompts, edits, strengths)
+    return generate_all(
+        model, [ask], max_new_tokens=max_new_tokens, sampling=sampling, seeds=seeds, batch_rows=batch_rows, stop=stop, progress=progress
+    )[0]
+
+
+def generate_all(
+    model,
+    asks: Sequence[Ask],
+    *,
+    max_new_tokens: int = 32,
+    sampling: Sampling = PLAIN,
+    seeds: Sequence[int] = (0,),
+    batch_rows: int = 64,
+    stop: str | Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[list[Generation]]:
+    """What `generate` gives for each ask, all of them as rows of the same batches; no row feels another's edits."""
+    wanted = Wanted(
+        tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ())
+    )
+    rows = [row for number, ask in enumerate(asks) for row in rows_of(model, number, ask, seeds, max_new_tokens)]
     # by length for little padding, and by tokens so that equal prompts are run together
     order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
     made: dict[int, Generation] = {}
     with evaluating(model.parts.causal):
-        for batch in in_batches(rows, order, batch_rows):
+        for chosen in in_batches(rows, order, batch_rows):
+            batch = sorted(chosen, key=lambda row: depth(wanted.edits[rows[row].ask]))
             made.update(zip(batch, one_batch(model, [rows[row] for row in batch], wanted), strict=True))
             if progress:
                 progress(len(batch))
-    return [made[row] for row in range(len(rows))]
+    found: list[list[Generation]] = [[] for _ in asks]
+    for number, row in enumerate(rows):
+        found[row.ask].append(made[number])
+    return found
+
+
+def rows_of(model, number: int, ask: Ask, seeds: Sequence[int], new: int) -> list[Row]:
+    """The rows of one ask, checked."""
+    encodings = encoded(model, ask.prompts, new)
+    write.check_layers(model, ask.edits)
+    check_edits(ask.edits, len(encodings))
+    return [Row(number, p, float(s), int(k), e) for p, e in enumerate(encodings) for s in ask.strengths for k in seeds]
+
+
+def depth(edits: Sequence[Edit]) -> float:
+    """The lowest layer that is edited in the prompt: rows that agree in it share the blocks below."""
+    return min((edit.layer for edit in edits if edit.when != "generated"), default=float("inf"))
 
 
 def in_batches(rows: Sequence[Row], order: Sequence[int], most: int) -> Iterator[list[int]]:
@@ -146,23 +191,29 @@ def check_edits(edits: Sequence[Edit], prompts: int) -> None:
 
 
 def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
-    """One prompt pass, then token by token."""
-    prompts = padded(batch, input_device(model.parts.embedding))
-    rows = Rows(torch.tensor([row.prompt for row in batch]), [row.encoding for row in batch], prompts.width)
-    strengths = torch.tensor([row.strength for row in batch])
-    cache, logits = prefilled(model, prompts, rows, strengths, wanted.edits)
-    written = continued(model, Decoding.begun(batch, prompts, rows, strengths, cache, logits, wanted), wanted)
+    """The prompts of rows that share lower blocks in one pass each (such rows stand together), then token by token all at once."""
+    width, device = max(len(row.encoding) for row in batch), input_device(model.parts.embedding)
+    begun = [prefilled(model, padded(part, width, device), part, wanted) for part in grouped(batch, wanted)]
+    caches, logits, masks = zip(*begun, strict=True)
+    state = Decoding.begun(batch, joined(caches), torch.cat(logits), torch.cat(masks), wanted)
+    written = continued(model, state, wanted)
     return [
         Generation(row.prompt, row.seed, row.strength, cut(text_of(model, row, ids), wanted.stop), tuple(ids))
         for row, ids in zip(batch, written, strict=True)
     ]
 
 
-def padded(batch: Sequence[Row], device: torch.device) -> Prompts:
-    """Each different prompt of the batch once, padded on the left with an id that the mask hides."""
+def grouped(batch: Sequence[Row], wanted: Wanted) -> list[list[Row]]:
+    """Rows that share lower blocks; all together where a prompt has an image or a sound, of which nothing is shared."""
+    if any(row.encoding.fed is not None for row in batch):
+        return [list(batch)]
+    return [list(part) for _, part in groupby(batch, lambda row: depth(wanted.edits[row.ask]))]
+
+
+def padded(batch: Sequence[Row], width: int, device: torch.device) -> Prompts:
+    """Each different prompt of the batch once, padded on the left to `width` with an id that the mask hides."""
     different = {content_of(row.encoding): row.encoding for row in batch}
     place = {content: k for k, content in enumerate(different)}
-    width = max(len(encoding) for encoding in different.values())
     ids = torch.tensor([[0] * (width - len(each)) + list(each.ids) for each in different.values()], device=device)
     mask = torch.tensor([[0] * (width - len(each)) + [1] * len(each) for each in different.values()], device=device)
     of = torch.tensor([place[content_of(row.encoding)] for row in batch], device=device)
@@ -178,21 +229,33 @@ def content_of(encoding: Encoding) -> tuple:
 # --- the prompt, run once for all rows that share it as far as no edit tells them apart ---
 
 
-def prefilled(model, prompts: Prompts, rows: Rows, strengths: Tensor, edits: Sequence[Edit]) -> tuple:
-    """Run the prompts under the edits: a cache with one entry per row, and the logits [row, vocab] that follow."""
-    edits = [edit for edit in edits if edit.when != "generated"]
+def prefilled(model, prompts: Prompts, batch: Sequence[Row], wanted: Wanted) -> tuple:
+    """Run the prompts under the edits: a cache with one entry per row, the logits `[row, vocab]` that follow, the mask `[row, column]`."""
+    rows = told_of(batch, prompts.width)
+    edits = [edit for edit in strengthened(wanted.edits, batch, rows.index) if edit.when != "generated"]
     column, layer = untouched(model, prompts, rows, edits)
-    edits = strengthened(edits, rows, strengths)
     with telling(rows):
         if column * len(model.parts.blocks) < prompts.width * layer:
-            return forked_at_layer(model, prompts, layer, edits)
-        return forked_at_column(model, prompts, column, edits)
+            found = forked_at_layer(model, prompts, layer, edits)
+        else:
+            found = forked_at_column(model, prompts, column, edits)
+    return (*found, prompts.mask[prompts.of])
 
 
-def strengthened(edits: Sequence[Edit], rows: Rows, strengths: Tensor) -> list[Edit]:
-    """The edits with the values of these rows, each row at its own strength."""
-    changes = [edit.change.rows(rows.index) if hasattr(edit.change, "rows") else edit.change for edit in edits]
-    return [replace(edit, change=at_strength(change, strengths)) for edit, change in zip(edits, changes, strict=True)]
+def told_of(batch: Sequence[Row], width: int) -> Rows:
+    return Rows(torch.tensor([row.prompt for row in batch]), [row.encoding for row in batch], width)
+
+
+def strengthened(edits: Sequence[Sequence[Edit]], batch: Sequence[Row], index: Tensor) -> list[Edit]:
+    """The edits of every ask for its own rows, each row at its own strength and with its own values."""
+    found = []
+    for ask in dict.fromkeys(row.ask for row in batch):
+        mine = torch.tensor([place for place, row in enumerate(batch) if row.ask == ask])
+        strengths = torch.tensor([batch[place].strength for place in mine.tolist()])
+        for edit in edits[ask]:
+            change = edit.change.rows(index[mine]) if hasattr(edit.change, "rows") else edit.change
+            found.append(replace(edit, change=at_strength(change, strengths), rows=None if len(mine) == len(batch) else mine))
+    return found
 
 
 def untouched(model, prompts: Prompts, rows: Rows, edits: Sequence[Edit]) -> tuple[int, int]:
@@ -205,7 +268,9 @@ def untouched(model, prompts: Prompts, rows: Rows, edits: Sequence[Edit]) -> tup
     mask = prompts.mask[prompts.of].bool().cpu()
     chosen = torch.zeros(prompts.width, dtype=torch.bool)
     for edit in edits:
-        chosen |= prompt_columns(edit, rows.encodings, mask, rows).any(0)
+        mine = torch.arange(len(mask)) if edit.rows is None else edit.rows
+        part = rows.only(mine)
+        chosen |= prompt_columns(edit, part.encodings, mask[mine], part).any(0)
     column = int(chosen.int().argmax()) if chosen.any() else prompts.width
     # upper blocks that read the keys of lower ones (Gemma 3n) would not find them when they are grafted in afterwards
     borrowing = getattr(model.parts.causal.config.get_text_config(), "num_kv_shared_layers", 0)
@@ -219,12 +284,12 @@ def forked_at_column(model, prompts: Prompts, column: int, edits: Sequence[Edit]
         with editing(model, edits):
             return cache, sensed_logits(model, [prompts.fed[k] for k in prompts.of.tolist()], cache)
     if column:
-        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)
+        logits = forward(model, prompts.ids[:, :column], prompts.mask[:, :column], cache)[:, 0]
         logits = logits[prompts.of.to(logits.device)]
         cache.reorder_cache(prompts.of)
     if column < prompts.width:
         with editing(model, edits):
-            logits = forward(model, prompts.ids[prompts.of, column:], prompts.mask[prompts.of], cache)
+            logits = forward(model, prompts.ids[prompts.of, column:], prompts.mask[prompts.of], cache)[:, 0]
     return cache, logits
 
 
@@ -235,7 +300,7 @@ def forked_at_layer(model, prompts: Prompts, layer: int, edits: Sequence[Edit]) 
     states = first_tensor(output)
     shared = with_first_tensor(output, states[prompts.of.to(states.device)])
     with returning(model.parts.blocks[:layer], shared), editing(model, edits):
-        logits = forward(model, prompts.ids[prompts.of], prompts.mask[prompts.of], cache)
+        logits = forward(model, prompts.ids[prompts.of], prompts.mask[prompts.of], cache)[:, 0]
     lower.reorder_cache(prompts.of)
     cache.layers[:layer] = lower.layers[:layer]
     return cache, logits
@@ -288,8 +353,15 @@ def new_cache(model):
     return growing_cache(model.parts.causal.config)
 
 
-def forward(model, ids: Tensor, mask: Tensor, cache, ahead: Tensor | int = 0) -> Tensor:
-    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, vocab]` at the last column; the cache grows.
+def joined(caches: Sequence):
+    """One cache of the rows of all, in order; each has as many columns as the others."""
+    from semhub.models.cache import with_rows_of
+
+    return with_rows_of(caches)
+
+
+def forward(model, ids: Tensor, mask: Tensor, cache, ahead: Tensor | int = 0, keep: int = 1) -> Tensor:
+    """`ids: [row, new column]`, `mask: [row, column]` -> logits `[row, keep, vocab]` at the last columns; the cache grows.
 
     `ahead: [row, 1]`: how far positions have run ahead of the tokens, where an image counts for fewer or more of them.
     """
@@ -299,8 +371,8 @@ def forward(model, ids: Tensor, mask: Tensor, cache, ahead: Tensor | int = 0) ->
     if "position_ids" in takes:
         given["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :] + ahead
     if "logits_to_keep" in takes:
-        given["logits_to_keep"] = 1
-    return causal(**given).logits[:, -1]
+        given["logits_to_keep"] = keep
+    return causal(**given).logits[:, -keep:]
 
 
 # --- token by token ---
@@ -311,9 +383,10 @@ class Decoding:
     """The rows still being written: which they are (`alive`), and what the next step needs of each, row by row."""
 
     alive: Tensor
-    rows: Rows
     batch: Sequence[Row]
-    strengths: Tensor
+    rows: Rows
+    edits: Sequence[Edit]
+    wanted: Wanted
     cache: object
     logits: Tensor
     mask: Tensor
@@ -321,30 +394,30 @@ class Decoding:
     uniform: Tensor
 
     @classmethod
-    def begun(
-        cls, batch: Sequence[Row], prompts: Prompts, rows: Rows, strengths: Tensor, cache, logits: Tensor, wanted: Wanted
-    ) -> "Decoding":
+    def begun(cls, batch: Sequence[Row], cache, logits: Tensor, mask: Tensor, wanted: Wanted) -> "Decoding":
         device, penalised = logits.device, wanted.sampling.frequency_penalty != 0
         counts = counted([row.encoding.ids for row in batch], logits.shape[-1]).to(device) if penalised else None
         uniform = torch.tensor([draws(row.seed, row.encoding.text, wanted.tokens) for row in batch], dtype=torch.float64, device=device)
-        return cls(torch.arange(len(batch)), rows, batch, strengths, cache, logits, prompts.mask[prompts.of], counts, uniform)
+        rows = told_of(batch, mask.shape[1])
+        return cls(torch.arange(len(batch)), batch, rows, of_output(batch, rows, wanted), wanted, cache, logits, mask, counts, uniform)
 
     def keep(self, kept: Tensor) -> None:
         """Go on with rows `kept: [row]` (places among the alive) only."""
-        self.alive, self.strengths = self.alive[kept], self.strengths[kept]
-        self.rows = Rows(self.rows.index[kept], [self.rows.encodings[k] for k in kept.tolist()], self.rows.width)
+        self.alive = self.alive[kept]
+        self.rows = self.rows.only(kept)
+        self.edits = of_output([self.batch[k] for k in self.alive.tolist()], self.rows, self.wanted)
         kept = kept.to(self.logits.device)
         self.cache.reorder_cache(kept)
         self.logits, self.uniform = self.logits[kept], self.uniform[kept]
         self.mask = self.mask[kept.to(self.mask.device)]
         self.counts = None if self.counts is None else self.counts[kept]
 
-    def step(self, model, ids: Tensor, edits: Sequence[Edit]) -> None:
+    def step(self, model, ids: Tensor) -> None:
         """Feed `ids: [row]` and read the logits that follow."""
         ids = ids.to(self.mask.device)[:, None]
         self.mask = torch.cat([self.mask, torch.ones_like(ids)], dim=1)
-        with telling(self.rows), editing(model, strengthened(edits, self.rows, self.strengths)):
-            self.logits = forward(model, ids, self.mask, self.cache, self.ahead())
+        with telling(self.rows), editing(model, self.edits):
+            self.logits = forward(model, ids, self.mask, self.cache, self.ahead())[:, 0]
 
     def ahead(self) -> Tensor | int:
         fed = [encoding.fed for encoding in self.rows.encodings]
@@ -353,10 +426,14 @@ class Decoding:
         return torch.tensor([[0 if each is None else each.ahead] for each in fed], device=self.mask.device)
 
 
+def of_output(batch: Sequence[Row], rows: Rows, wanted: Wanted) -> list[Edit]:
+    """The edits of these rows that go on after the prompt."""
+    return [edit for edit in strengthened(wanted.edits, batch, rows.index) if edit.when != "prompt"]
+
+
 def continued(model, state: Decoding, wanted: Wanted) -> list[list[int]]:
     """The ids that each row of the batch writes."""
     written: list[list[int]] = [[] for _ in state.batch]
-    edits = [edit for edit in wanted.edits if edit.when != "prompt"]
     for step in range(wanted.tokens):
         ids = next_ids(state.logits, state.counts, state.uniform[:, step], wanted.sampling)
         if state.counts is not None:
@@ -370,7 +447,7 @@ def continued(model, state: Decoding, wanted: Wanted) -> list[list[int]]:
             kept = (~torch.tensor(ended)).nonzero()[:, 0]
             state.keep(kept)
             ids = ids[kept.to(ids.device)]
-        state.step(model, ids, edits)
+        state.step(model, ids)
     return written
 
 

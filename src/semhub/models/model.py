@@ -20,7 +20,7 @@ from semhub.models.where import Encoding, Where
 from semhub.types import Input
 
 if TYPE_CHECKING:
-    from semhub.models.generate import Generation
+    from semhub.models.generate import Ask, Generation
     from semhub.models.prove import Certificate
     from semhub.models.write import Edit
 
@@ -151,3 +151,9 @@ class Model:
         from semhub.models.generate import generate
 
         return generate(self, prompts, **wanted)
+
+    def generate_all(self, asks: "Sequence[Ask]", **wanted) -> "list[list[Generation]]":
+        """Several sweeps as rows of the same batches; see `models.generate.generate_all`."""
+        from semhub.models.generate import generate_all
+
+        return generate_all(self, asks, **wanted)

@@ -6,7 +6,7 @@ Knows the blocks of a network and the grammar of positions; not what a change do
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 
 import torch
@@ -29,12 +29,14 @@ class Edit:
     in order ("first:N" has N, however short the text; what is returned for slots without a token is dropped).
     `at`: positions of the prompt, in the grammar of reading; "mean" and "span:" select every token that they cover.
     `when`: "prompt" edits those positions, "generated" every token after the prompt, "both" does both.
+    `rows`: the places of the rows of the batch that it concerns, None for all; values, positions and change count these alone.
     """
 
     layer: int
     change: Callable[[Tensor], Tensor]
     at: Where = "all"
     when: str = "both"
+    rows: Tensor | None = None
 
     def __post_init__(self):
         if self.when not in ("prompt", "generated", "both"):
@@ -53,6 +55,10 @@ class Rows:
     encodings: Sequence[Encoding]
     width: int
 
+    def only(self, kept: Tensor) -> "Rows":
+        """Rows `kept: [row]` of these."""
+        return Rows(self.index[kept], [self.encodings[k] for k in kept.tolist()], self.width)
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -64,6 +70,11 @@ class Pass:
     mask: Tensor | None
     ids: Tensor | None
     rows: Rows | None
+
+    def only(self, kept: Tensor) -> "Pass":
+        """The same pass, of rows `kept: [row]` alone."""
+        mask, ids = (None if t is None else t[kept.to(t.device)] for t in (self.mask, self.ids))
+        return Pass(self.start, self.count, self.width, mask, ids, self.rows and self.rows.only(kept))
 
 
 told: ContextVar[Rows | None] = ContextVar("told", default=None)
@@ -144,6 +155,10 @@ def hooked(model, edit: Edit, now: list[Pass]) -> Callable[[], None]:
 
 def written(model, edit: Edit, now: Pass, hidden: Tensor) -> Tensor | None:
     """`hidden: [row, column, dim]` with the edit made; None where it does not concern this pass."""
+    if edit.rows is not None:
+        mine = edit.rows.to(hidden.device)
+        changed = written(model, replace(edit, rows=None), now.only(edit.rows), hidden[mine])
+        return None if changed is None else hidden.index_copy(0, mine, changed)
     chosen = chosen_columns(model, edit, now, len(hidden))
     if not chosen.any():
         return None

@@ -175,7 +175,7 @@ def directions(v: Verdict, failed: Sequence[str]) -> list[str]:
     works = [name for name in tried if name not in failed]
     if len(works) == len(tried):
         return []
-    return [f"the push surely works {works[0]} only" if works else "the push surely works in no direction"]
+    return [f"only the push {works[0]} is sure to work" if works else "no direction by itself is sure to work"]
 
 
 def who(mine: Sequence[Verdict], every: Sequence[Verdict]) -> str:
@@ -183,7 +183,7 @@ def who(mine: Sequence[Verdict], every: Sequence[Verdict]) -> str:
     names = list(dict.fromkeys(group_name(v) for v in mine))
     if mine[0].claim == "anchored" or len(mine) < 4:
         return f"for {listing(names)}"
-    many = "all" if len(mine) == len(every) else f"{len(mine)} of {len(every)}"
+    many = f"all {len(every)}" if len(mine) == len(every) else f"{len(mine)} of {len(every)}"
     return f"for {many} pairs" + (" of languages" if kinds(v.group for v in every) == "languages" else "")
 
 

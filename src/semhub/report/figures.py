@@ -17,7 +17,8 @@ from semhub.verdicts.slices import Curve, curve, distinct, headline, number, whe
 
 UNDRAWN = {"p_value", "eligible", "coverage", "logprob", "disagreement", "pc1", "pc2"}
 VARIED = ("control", "position", "split", "variant")
-PLAIN = {"p_at_1", "prob", "lift", "accuracy", "disagreement"}  # these need no figure for every column that varies
+PLACES = {"centrality", "centrality_p_at_1", "explained"}
+PLAIN = {"p_at_1", "mexa", "prob", "lift", "accuracy", "disagreement"} | PLACES  # these need no figure for every column that varies
 ANSWERS, MODELS = {"prob"}, {"lift", "accuracy"}  # shown by the type of the word alone, by model alone
 
 

@@ -23,7 +23,7 @@ TITLES = {
     "transferred": "Transferred: facts told in one language only",
     "anchored": "Anchored: dominant word minus own word (log p)",
 }
-POSITIONS = ("probe", "last", None)
+POSITIONS = ("probe", "image", "last", None)
 
 
 def write_growth(folder: Path) -> Path:

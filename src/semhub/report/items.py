@@ -64,7 +64,8 @@ def pushed(run: Run, v: Verdict) -> pd.DataFrame | None:
 
 
 def pointer(v: Verdict) -> str:
-    columns = {"task": v.task, "model": v.model, "measure": (v.measure or "").removesuffix("_change"), "group": v.group, "layer": v.layer}
+    group = f"{v.group}:{v.nearest}" if v.claim == "anchored" else v.group
+    columns = {"task": v.task, "model": v.model, "measure": (v.measure or "").removesuffix("_change"), "group": group, "layer": v.layer}
     return ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}" for name, value in columns.items() if value)
 
 

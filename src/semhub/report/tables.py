@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from semhub.report.folder import Run
 from semhub.report.words import control_name, listing, measure_name, pair_name, reading_name, type_name, with_interval, written
+from semhub.verdicts.evidence import Subject
 from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.verdicts.verdict import Control, Verdict
 
@@ -135,20 +136,25 @@ def beside(run: Run, v: Verdict) -> dict[str, Cell]:
 
 def controls_table(run: Run) -> Table | None:
     """The verdicts of every model, side by side: what a control is supported for as well is no sign of a hub."""
-    names = [run.main.name, *(s.name for s in run.controls)]
     by_place = {(v.claim, v.task, v.group, v.model): v for v in run.verdicts}
     rows = []
     for claim, task, group in dict.fromkeys((v.claim, v.task, v.group) for v in run.verdicts):
         name = f"{type_name(group)} prompts" if claim == "anchored" else pair_name(group)
-        told = {each: verdict_text(by_place.get((claim, task, group, each))) for each in names}
+        told = {s.name: verdict_text(by_place.get((claim, task, group, s.name)), s) for s in (run.main, *run.controls)}
         rows.append({"what": f"{claim}: {name}", "task": task} | told)
-    caption = "The verdicts on the model and on models in which no hub is expected, each read at its own best middle layer."
+    caption = (
+        "The verdicts on the model and on models in which no hub is expected, each read at its own best middle layer; "
+        "in brackets: what the control is no null for."
+    )
     return table("controls", caption, rows) if run.controls else None
 
 
-def verdict_text(v: Verdict | None) -> str | None:
+def verdict_text(v: Verdict | None, subject: Subject) -> str | None:
+    """The word and the effect; in brackets where nothing keeps a control from showing it."""
     if v is None:
         return None
+    if subject.control and not subject.null_for(v.claim, v.group):
+        return f"({verdict_text(v, Subject(subject.name))})"
     anchor = f" in {type_name(v.anchor)}" if v.claim == "anchored" and v.verdict == "supported" else ""
     return f"{v.verdict}{anchor}: {with_interval(v.estimate)}"
 

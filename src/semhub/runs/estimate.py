@@ -95,7 +95,7 @@ def _numbers(asked: Work, net: Size, batch_tokens: int, rate: float) -> dict:
     read = net.count(asked.texts)
     prompt = net.count(asked.prompts) / max(1, len(asked.prompts))
     made = asked.rows * (prompt + asked.new_tokens)
-    batch_rows = max(8, batch_tokens // 64)
+    batch_rows = max(8, int(batch_tokens // max(1, prompt)))
     passes = math.ceil(read / batch_tokens) + math.ceil(asked.rows / batch_rows) * (1 + asked.new_tokens)
     unembedded = len(asked.texts) * asked.positions * (net.blocks + 1) + asked.rows * asked.new_tokens
     work_done = 2 * net.parameters * (read + made) + 2 * unembedded * net.vocab * net.dim
@@ -163,6 +163,7 @@ def _steer(ask: Steer) -> Work:
     chosen, told = 1 + layers * doses, 1 + doses + signs * (layers - 1 + len(ask.pushes) - 1 + controls)
     sizes = Counter(prompt.type for prompt in ask.prompts).values()
     rows = sum(n // 2 * told + (n - n // 2) * chosen for n in sizes)
+    rows = len(ask.rehearsal) * chosen + len(ask.prompts) * told if ask.rehearsal else rows
     return _generated([prompt.text for prompt in ask.prompts], rows, ask.sampled)
 
 

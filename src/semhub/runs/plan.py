@@ -216,14 +216,13 @@ def _choose(
     for name in asked:
         if name not in known and name not in domains:
             raise UnknownName("task", name, [*known, *domains])
-        chosen |= {each: known[each] for each in known if each == name or each.startswith(name + "/")}
+        chosen |= {each: task for each, task in known.items() if each == name or (each.startswith(name + "/") and task.usual)}
     if asked:
         left_out = {}
     else:
-        left_out = {
-            name: why for name, task in known.items() if (why := misfit(task, model, types, pairs) or senseless(task, model, opened))
-        }
-        chosen = {name: task for name, task in known.items() if name not in left_out}
+        why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
+        left_out = {name: reason for name, task in known.items() if (reason := why(task))}
+        chosen = {name: task for name, task in known.items() if name not in left_out and task.usual}
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
@@ -253,19 +252,35 @@ def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None
 def senseless(task, model: str, opened: Mapping[str, object]) -> str | None:
     """Why a model that is no bundled one cannot be shown what a task needs: it has no eyes or no ears; or None.
 
-    Read off the opened model or the configuration in its folder; one that is not here yet is asked such tasks by name alone.
+    Read off the opened model or its configuration on this machine; where that is not here yet, nobody knows, and only text is asked.
     """
     needed = [kind for kind in ("image", "audio") if kind in task.needs]
     if not needed or _bundled_types(model) is not None:
         return None
     if model in opened:
         senses = getattr(opened[model], "senses", ())
-    else:
-        file = Path(model).expanduser() / "config.json"
-        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    elif file := _configuration(model):
+        config = json.loads(file.read_text(encoding="utf-8"))
         senses = [kind for kind, names in TOWERS.items() if any(config.get(name) for name in names)]
+    else:
+        return f"needs {', '.join(needed)}; whether {model} has a tower for it is known once it is here: name the task to ask it"
     missing = [kind for kind in needed if kind not in senses]
     return f"needs {', '.join(missing)}; {model} has no tower for it" if missing else None
+
+
+def _configuration(model: str) -> Path | None:
+    """The `config.json` of a folder, or of a Hugging Face id that was fetched before."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder / "config.json" if (folder / "config.json").is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
 
 
 def _load_tasks(files: Sequence[str | Path]) -> dict[str, str]:

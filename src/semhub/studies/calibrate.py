@@ -9,7 +9,6 @@ planted organisms. Every draw is the very test of `methods.compare`; finished ch
     calibration.json       per source: draws, models, Kolmogorov-Smirnov distance and p, share of p <= 0.05 with its upper end; power
 """
 
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,13 +23,14 @@ from torch import Tensor
 
 from semhub.data import world
 from semhub.data.world import meanings
-from semhub.errors import BadInput, RunMismatch
+from semhub.errors import BadInput
 from semhub.measures.permutation import within_strata
 from semhub.measures.statistics import share_at_most, uniformity
 from semhub.methods import alike
 from semhub.methods.alike import Tokens
 from semhub.methods.compare import chance
 from semhub.runs import store
+from semhub.studies.kept import begin, table
 from semhub.types import Concept, Form
 
 ALPHA = 0.05
@@ -116,21 +116,19 @@ def calibrate(
     """
     asked = Asked(draws, seeds, items, seed, tuple(models))
     out, told = Path(out), progress or (lambda done, total, source: None)
-    begin(out, asked)
+    begin(out, record(asked))
     with store.claimed(out):
-        begin(out, asked)
-        store.write_whole(out / "spec.json", store.to_json(record(asked)))
         chunks = list(planned(asked))
         done, total, found, seconds = 0, sum(chunk.size for chunk in chunks), [], 0.0
         for chunk in chunks:
             told(done, total, chunk.name)
-            part = kept(out, chunk)
+            part = once(out, chunk)
             found += [Draw(**row) for row in part["draws"]]
             seconds += part["seconds"]
             done += chunk.size
         told(total, total, "done")
-        summary = {"asked": asdict(asked), "seconds": round(seconds, 1), **summed(found)}
-        store.write_whole(out / "calibration.parquet", table(found))
+        summary = {"asked": record(asked), "seconds": round(seconds, 1), **summed(found)}
+        store.write_whole(out / "calibration.parquet", table([asdict(draw) for draw in found]))
         store.write_whole(out / "calibration.json", store.to_json(summary))
     return summary
 
@@ -140,17 +138,7 @@ def record(asked: Asked) -> dict:
     return {"study": "calibrate", **asdict(asked), "models": list(asked.models), **fixed}
 
 
-def begin(out: Path, asked: Asked) -> None:
-    """Make sure that `out` is new, or of the same study. Raises RunMismatch."""
-    there = store.read_json(out / "spec.json")
-    if not there:
-        store.foreign(out)
-    elif there != record(asked):
-        changed = next(key for key in {**there, **record(asked)} if there.get(key) != record(asked).get(key))
-        raise RunMismatch(f"{out} holds a study that asks something else ({changed} differs); give another --out.")
-
-
-def kept(out: Path, chunk: Chunk) -> dict:
+def once(out: Path, chunk: Chunk) -> dict:
     """The draws of a chunk and the seconds they took: those kept, or made now."""
     path = out / "parts" / f"{chunk.name}.json"
     if not path.exists():
@@ -394,12 +382,3 @@ def powered(draws: Sequence[Draw]) -> dict:
 
 def rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
-
-
-def table(found: Sequence[Draw]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([asdict(draw) for draw in found]), buffer, compression="zstd")
-    return buffer.getvalue()

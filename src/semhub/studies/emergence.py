@@ -3,7 +3,7 @@
 Writes `<model>.emergence/`: a part for every step (asked once), `readings.parquet` and `emergence.parquet` (the key figures).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,11 +45,16 @@ def emergence(
             out, f"step-{checkpoint.step:06d}", folder.name, asked, lambda at=checkpoint: open_checkpoint(folder, at)
         )
         watch(f"step {checkpoint.step}: asked")
-        figures += [place | row for row in hub_measures.key_figures(found, depth, recipe["languages"][0])]
+        figures += [place | row for row in hub_measures.key_figures(found, depth, dominant(recipe))]
         readings += [place | asdict(reading) for reading in found]
     store.write_whole(out / "readings.parquet", kept.table(readings))
     store.write_whole(out / "emergence.parquet", kept.table(figures))
     return out
+
+
+def dominant(recipe: Mapping) -> str:
+    """The language that most is told in."""
+    return recipe["languages"][0] if "languages" in recipe else max(recipe["mixture"], key=recipe["mixture"].get)
 
 
 def grown(target: str | Path, seed: int, device: str | None, progress: Callable | None) -> Path:

@@ -19,6 +19,8 @@ FIGURES = ("shared", "retrieved", "transferred", "anchored")
 
 def questions(recipe: Mapping, limit: int, pairs=None, items=None) -> dict[str, Declaration]:
     """Task name -> what to ask of a model of this recipe. Raises BadInput where there is nothing to ask about."""
+    if "kind" in recipe:
+        return {"similarity": heard_or_seen(recipe, limit)}
     languages = tuple(language for language in recipe["languages"] if recipe["mixture"][language] > 0)
     asked: dict[str, Declaration] = {}
     if pairs is not None:
@@ -49,6 +51,23 @@ def similarity(recipe: Mapping, languages: tuple[str, ...], limit: int) -> Compa
     sets[f"{SPLIT}-never-bridged"] = world.scenes(max(2, limit // 2), SPLIT, languages, bridged=False)
     probe = Place("probe", show=lambda type, text: world.joined(type, text, world.probe(type)))
     return Compare(languages, sets, (probe,), measures=BOTH, controls=("swapped", "same-last-word"), cluster="source")
+
+
+def heard_or_seen(recipe: Mapping, limit: int) -> Compare:
+    """Pictures beside their captions, or sounds beside their labels, of the dev split, in the languages that speak of them."""
+    from semhub.data.world import pictures, sounds
+    from semhub.tasks import audio, given, vision
+
+    spoken = tuple(language for language in world.LANGUAGES if recipe["mixture"].get(language, 0) > 0)
+    if recipe["kind"] == "qwen2-audio":
+        types, takes = ("audio", *spoken), {take.noun.key: take for take in reversed(sounds.sounds(1, split=SPLIT))}
+        concepts = [audio.concept_of(audio.synthesised(take), types) for take in list(takes.values())[:limit]]
+        place = Place("last", show=lambda type, text: audio.PROMPT if type == "audio" else text)
+    else:
+        types, here = ("image", *spoken), given(types=spoken)
+        concepts = [vision.concept_of(vision.drawn(here, each), types) for each in pictures.pictures(limit, split=SPLIT)]
+        place = Place("image", show=vision.prompted(vision.MARK))
+    return Compare(types, {SPLIT: concepts}, (place,), measures=BOTH, cluster="source")
 
 
 def planted(n: int, types: Sequence[str], split: str = SPLIT, seed: int = 0) -> list[Concept]:

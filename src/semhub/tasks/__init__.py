@@ -67,7 +67,8 @@ class Given:
 class Task:
     """One entry of the catalogue: what is asked, of what, and what answer would count against the claim.
 
-    `types`: those that it speaks of; `needs`: those without which it cannot be asked. Called, it gives its declaration.
+    `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`:
+    whether a run that names no task asks it. Called, it gives its declaration.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Task:
     against: str
     declare: Callable[[str, Given], Declaration] = field(repr=False)
     needs: tuple[str, ...] = ()
+    usual: bool = True
     protocols: tuple[str, ...] = PROTOCOLS
 
     def __call__(self, protocol: str, given: Given) -> Declaration:
@@ -155,11 +157,24 @@ def find(name: str) -> Task:
     return known[name]
 
 
-def given(*, world=None, scorers: Any = "package", seed: int = 0, types: tuple[str, ...] | None = None, **more: Any) -> Given:
-    """`Given` from what a run says: the package's own world unless another is given, scorers by name or in hand."""
+def given(
+    *, world=None, scorers: Any = "package", seed: int = 0, types: tuple[str, ...] | None = None, steered: str = "", **more: Any
+) -> Given:
+    """`Given` from what a run says: the package's own world unless another is given, scorers by name or in hand.
+
+    `steered`: the name of the model whose outputs are judged, which does not judge itself.
+    """
     world = import_module("semhub.data.world") if world is None else world
-    judges = (lambda: judges_by_name(scorers, types, seed)) if isinstance(scorers, str) else (lambda: scorers)
+    judges = (lambda: judges_of(scorers, types, seed, steered)) if isinstance(scorers, str) else (lambda: scorers)
     return Given(world, seed=seed, types=types, scorers=judges, **more)
+
+
+@cache
+def judges_of(name: str, types: tuple[str, ...] | None, seed: int, steered: str) -> Any:
+    """Those of that name, as they judge a model of that name."""
+    from semhub.methods.scorers import not_judging_itself
+
+    return not_judging_itself(judges_by_name(name, types, seed), steered)
 
 
 @cache
@@ -209,7 +224,8 @@ def perform(
 
     asked = find(name)
     own = {"pairs": pairs, "items": items, "data": data or {}}
-    declaration = asked(protocol, given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, **own))
+    source = given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, steered=model.name, **own)
+    declaration = asked(protocol, source)
     told = progress or (lambda done, total: None)
     bench = Bench(model, name, protocol, seed, layers, batch_tokens, {} if memo is None else memo, told)
     return carry_out(declaration, bench)

@@ -125,9 +125,7 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
     judges = range_outcomes()
     if protocol == "paper":
         sampled, strengths = Sampled(32, greedy=True), tuple(map(float, range(0, 90, 10)))
-        return Inject(
-            some(given, prompts), pushes, judges, (Fraction(18, 32),), strengths, sampled, "en", relative=tuple(judges)
-        )
+        return Inject(some(given, prompts), pushes, judges, (Fraction(18, 32),), strengths, sampled, "en", relative=tuple(judges))
     neutral = {"neutral-word": {"en": Push(lambda p: NEUTRAL[:1], lambda p: NEUTRAL[1:], "unembedding")}}
     return Steer(
         some(given, prompts, STEERED),

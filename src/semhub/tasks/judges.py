@@ -1,10 +1,11 @@
 """How outputs are judged: the measures of the intervention tasks, each a function of prompts and outputs. Knows no model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from semhub.methods.declare import Judge
+from semhub.methods.declare import Judge, Judges
 from semhub.tasks import Given
 from semhub.types import Prompt
 
@@ -30,7 +31,31 @@ def judges(given: Given) -> dict[str, Judge]:
         "perplexity": lambda prompts, outputs: given.scorers().perplexity(texts(prompts), outputs),
         "relevance": lambda prompts, outputs: given.scorers().relevance(texts(prompts), outputs),
         "drift": by_type(lambda found, type: given.scorers().drift(found, type)),
+        "repetition": lambda prompts, outputs: [repetition(output, p.type) for p, output in zip(prompts, outputs, strict=True)],
     }
+
+
+COSTLY = ("perplexity", "relevance")  # each a pass of another model over every output
+
+
+def judged_by(given: Given) -> Callable[[], Judges]:
+    """Names of the run's scorers, and how often that of sentiment is right (unknown for the user's own and for the paper's)."""
+
+    def told() -> Judges:
+        own, scorers = given.items is not None and given.items.scorer, given.scorers()
+        names = scorers.names() if hasattr(scorers, "names") else {}
+        if own:
+            return Judges({**names, "sentiment": str(own)})
+        return Judges(names, scorers.held_out(), scorers.held_out_texts) if hasattr(scorers, "held_out") else Judges(names)
+
+    return told
+
+
+def repetition(output: str, type: str) -> float | None:
+    """Share of a text's bigrams (of words; of characters in Chinese) that have occurred in it before; None for fewer than two."""
+    units = [c for c in output if c.isalnum()] if type == "zh" else re.findall(r"\w+", output.lower())
+    pairs = list(pairwise(units))
+    return 1 - len(set(pairs)) / len(pairs) if len(pairs) > 1 else None
 
 
 def own_scorer(given: Given):

@@ -5,15 +5,17 @@ With nothing of the user's own, items are the world's sentences, questions and r
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from semhub.data.negatives import with_changed_numbers
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, Decode, DecodeWords, Inject, Lens, Place, Push, Sampled, Spread, Steer
 from semhub.tasks import LANGUAGES, Given, dominant_first, task
-from semhub.tasks.judges import judges
+from semhub.tasks.judges import COSTLY, judged_by, judges
 from semhub.types import Concept, Prompt
 
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
@@ -22,6 +24,7 @@ BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "cent
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
 NEUTRAL = {"en": ("Monday", "Tuesday"), "es": ("Lunes", "Martes"), "zh": ("星期一", "星期二"), "de": ("Montag", "Dienstag")}
+WRONG = {"en": ("Big", "Small"), "es": ("Grande", "Pequeño"), "zh": ("大", "小"), "de": ("Groß", "Klein")}
 SUFFIXES = {"zh": (("。",), "这代表了"), "en": ((".", '."'), "This represents")}
 PREFIXES = {"es": "Todo el texto siguiente está en español. ", "zh": "接下来的文字全部是中文的。"}
 STRENGTHS = (0.4, 0.6)  # of the mean residual length; a whole one drives nine outputs in ten out of their language
@@ -39,8 +42,9 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     types=LANGUAGES,
     data="pairs of translations: the world's scenes, or your own (--pairs)",
     positions='probe (last token of "This represents" after the sentence), last, mean over content; paper: last, by its suffix rule',
-    baseline="other items of the second type; in sound also roles swapped, another meaning with the same last word, the likest item of that length",
-    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); mrr, mexa, csls_at_1, mutual_knn, cka, centrality",
+    baseline="other items of the second type; in sound also roles swapped, the same last word, another entity, most tokens shared",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); "
+    "mrr, mexa, csls_at_1, mutual_knn, cka; centrality and explained of each type",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -54,9 +58,9 @@ def similarity(protocol: str, given: Given) -> Compare:
         place = Place("last", show=suffixed)
         return Compare(types_of(given), {split_name(given): concepts}, (place,), intervals=False, first_layer=1, normed_end=True)
     places = (Place("probe", show=lambda type, text: probed(given, type, text)), Place("last"), Place("mean", at="mean"))
-    measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word")
+    measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word", "changed-entity")
     if given.pairs is not None:
-        concepts = source(given, 0, len(given.pairs.concepts))
+        concepts = with_changed_numbers(source(given, 0, len(given.pairs.concepts)), given.seed)
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
         return Compare(
@@ -219,8 +223,9 @@ def running_text(given: Given) -> tuple[dict[str, list[str]], dict[str, list[str
     types=LANGUAGES,
     data="beginnings of reviews; the words Good and Bad in each language; your own with --items",
     positions="sound: every token, in the prompt and in what is written; paper: the prompt's first tokens",
-    baseline="no push; in sound also a random direction, neutral words, the word as text, and the same push at layer 0",
-    measure="sentiment, perplexity, relevance, drift (share of outputs that left the language); sentiment_change, sentiment_excess",
+    baseline="no push; in sound also a random direction, neutral words, words of another quality, the word as text, and layer 0",
+    measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition; sentiment_change, sentiment_excess: "
+    "over what can be judged, and (variant all) over every prompt",
     against="no change beyond the controls, or all of it at layer 0 already",
 )
 def steering(protocol: str, given: Given) -> Steer | Inject:
@@ -238,11 +243,18 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         sampled = Sampled(32, temperature=1.0, top_p=0.3, frequency_penalty=1.0, seeds=RELEASE_SEEDS)
         pushes = {t: push(pair, t) for t, pair in words.items()}
         main = next(iter(dominant_first(tuple(words))))
-        return Inject(asked, pushes, measures, (Fraction(17, 32),), (-5.0, -2.0, 0.0, 2.0, 5.0), sampled, main, spread=True)
+        return Inject(
+            asked,
+            pushes,
+            measures,
+            (Fraction(17, 32),),
+            (-5.0, -2.0, 0.0, 2.0, 5.0),
+            sampled,
+            main,
+            spread=True,
+            judged_by=judged_by(given),
+        )
     sources = dominant_first(tuple(t for t in words if given.types is None or t in given.types or t == "en"))
-    neutral = {
-        t: pair for t, pair in (given.items.neutral if given.items is not None and given.items.neutral else NEUTRAL).items() if t in sources
-    }
     return Steer(
         asked,
         {t: push(words[t], t) for t in sources},
@@ -250,11 +262,43 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         "sentiment",
         DEPTHS,
         STRENGTHS,
-        neutral={"neutral-word": {t: push(pair, t) for t, pair in neutral.items()}},
+        neutral=other_words(given, sources),
         controls=("random-direction", "as-text", "layer-0"),
         sampled=Sampled(16, temperature=1.0, top_p=0.9),
         rehearsal=rehearsal(given),
+        at_choice=COSTLY,
+        judged_by=judged_by(given),
     )
+
+
+@task(
+    "multilingual/steering-controls",
+    question="Does the push hold against every control, and does a language's own push need the English direction?",
+    paper="section 4.3, with controls that it does not have",
+    types=LANGUAGES,
+    data="as multilingual/steering, with English outputs too: every source of words against every language of outputs",
+    positions="every token; wrong-position: the prompt's first",
+    baseline="as multilingual/steering; the last layer's difference, the first position, the own push without the English direction",
+    measure="as multilingual/steering; for without-main, sentiment_excess is what the own push loses with the English direction",
+    against="a control that moves as much, or own pushes that lose nothing without the English direction",
+    usual=False,
+    protocols=("sound",),
+)
+def steering_controls(protocol: str, given: Given) -> Steer:
+    """`multilingual/steering` with the controls that a default run has no time for. Runs when it is named."""
+    usual = steering(protocol, given)
+    types = given.among(LANGUAGES)
+    extra = ("wrong-layer", "wrong-position", "without-main", "without-random")
+    if given.items is not None and given.items.prompts:
+        return replace(usual, controls=(*usual.controls, *extra))
+    return replace(usual, prompts=reviews(given, types), rehearsal=rehearsal(given, types), controls=(*usual.controls, *extra))
+
+
+def other_words(given: Given, sources: Sequence[str]) -> dict[str, dict[str, Push]]:
+    """Pushes between words of no quality, and between words of another one than was asked for; the user's own are neutral ones."""
+    own = given.items.neutral if given.items is not None else None
+    pairs = {"neutral-word": own or NEUTRAL} | ({"wrong-concept": WRONG} if given.items is None or not given.items.words else {})
+    return {name: {t: push(pair, t) for t, pair in found.items() if t in sources} for name, found in pairs.items()}
 
 
 def prompts(given: Given, protocol: str) -> list[Prompt]:
@@ -263,15 +307,18 @@ def prompts(given: Given, protocol: str) -> list[Prompt]:
         own = [p for p in given.items.prompts if given.types is None or p.type in given.types]
         kept = [p for t in dict.fromkeys(p.type for p in own) for p in [q for q in own if q.type == t][: given.many(RELEASE_REVIEWS)]]
         return [Prompt(p.id, p.type, PREFIXES.get(p.type, "") + p.text, p.facets) for p in kept] if protocol == "paper" else kept
-    types = ("es", "zh") if protocol == "paper" else STEERED
-    return [p for t in given.among(types) for p in given.world.reviews(given.many(PROMPTS), split="test", type=t)]
+    return reviews(given, given.among(("es", "zh") if protocol == "paper" else STEERED))
 
 
-def rehearsal(given: Given) -> list[Prompt]:
+def reviews(given: Given, types: Sequence[str]) -> list[Prompt]:
+    return [p for t in types for p in given.world.reviews(given.many(PROMPTS), split="test", type=t)]
+
+
+def rehearsal(given: Given, types: Sequence[str] = STEERED) -> list[Prompt]:
     """Prompts of meanings that are neither trained on nor reported, on which layer and strength are chosen; with own prompts, none."""
     if given.items is not None and given.items.prompts:
         return []
-    return [p for t in given.among(STEERED) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
+    return [p for t in given.among(types) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
 
 
 def push(pair: tuple[str, str], type: str) -> Push:

@@ -22,7 +22,8 @@ Written by `python -m semhub.tasks.page` from the declarations in `src/semhub/ta
 """
 OWN = """## A task of your own
 
-One file, found by `--tasks FILE` (or by the entry point `semhub.tasks` of an installed package); the built-in tasks come in by the same door.
+One file, found by `--tasks FILE` (or by the entry point `semhub.tasks` of an installed package); the built-in tasks come in by
+the same door.
 
     semhub list own/code-zh --tasks examples/own_task.py
     semhub run own/code-zh --tasks examples/own_task.py --model ./my-model

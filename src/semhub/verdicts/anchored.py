@@ -30,7 +30,7 @@ NEEDS = {
     "wrong-word": "the lead beyond the same lead between wrong words of the same kind and frequency, item by item, above 0",
     "right-over-wrong": "the anchor's right word at least `lift` times as probable as wrong ones, with its interval, and at `probability`",
     "last-layer": "the own word ahead of the anchor's at the last layer, with its interval",
-    "control models": "right over wrong higher than in every control model in which the right word is as probable as `probability`",
+    "null models": "right over wrong higher than in every null model in which the right word is as probable as `probability`",
     "p": "the corrected p-value at or below `alpha`: signs of items flipped, the maximum over all layers and all candidates included",
 }
 
@@ -160,7 +160,7 @@ def turned(lead: Lead, limits: Thresholds) -> Control:
 def rivals(evidence: Evidence, model: Subject, task: str, own: str, lead: Lead, limits: Thresholds) -> Iterator[Control]:
     """Right over wrong here, minus its highest value in each control model at a layer where the right word is probable at all."""
     here = at(lead.lift, lead.top.at)
-    for other in evidence.rivals(model) if here else ():
+    for other in evidence.rivals(model, CLAIM, own) if here else ():
         its = lead_of(evidence, other, task, f"{own}:{lead.type}", limits)
         probable = {e.at for e in its.right if e.value >= limits.probability}
         best = peak(tuple(e for e in middle(its.lift, its.last) if e.at in probable))

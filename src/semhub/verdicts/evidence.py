@@ -3,6 +3,7 @@
 Tables only: where they were kept is known by `files.py`, what they mean by the claims.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,17 @@ from semhub.types import COLUMNS, KEY
 from semhub.verdicts.slices import where
 
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
+CLAIMS = ("shared", "anchored", "used")
+# What a kind of control is a null for: claims, and the type that a group must hold for it. A kind that is not listed is one for
+# everything; zh-dominant has a hub of its own, only elsewhere.
+NULLS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
+    "untrained": (CLAIMS, None),
+    "mispaired": (CLAIMS, None),
+    "apart": (CLAIMS, None),
+    "strangers": (("shared",), None),
+    "deranged": (CLAIMS, "zh"),
+    "zh-dominant": ((), None),
+}
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
 FIRST = "multilingual/"
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
@@ -34,6 +46,11 @@ class Subject:
     @property
     def control(self) -> bool:
         return self.role.startswith(CONTROL)
+
+    def null_for(self, claim: str, group: str) -> bool:
+        """Whether nothing is expected of this control where a claim is about this group (`en-zh`, `zh`, `en>zh`)."""
+        claims, type = NULLS.get(self.kind, (CLAIMS, None))
+        return self.control and claim in claims and (type is None or type in re.split("[-:>]", group))
 
     @property
     def mechanics(self) -> bool:
@@ -80,12 +97,13 @@ class Evidence:
         """The items of one measure: `item`, `value`, `text` and `source` (the item itself, where it has none)."""
         return where(self.outcomes.get((task, model, measure), NO_ITEMS), **columns)
 
-    def rivals(self, model: Subject) -> list[Subject]:
-        """The other models in which no hub is expected; a control is held against untrained ones alone."""
-        return [s for s in self.subjects if s.control and s.name != model.name and (not model.control or s.role == UNTRAINED)]
+    def rivals(self, model: Subject, claim: str, group: str) -> list[Subject]:
+        """The other models that are nulls for a claim; a control is held against untrained ones alone."""
+        nulls = [s for s in self.subjects if s.name != model.name and s.null_for(claim, group)]
+        return [s for s in nulls if s.role == UNTRAINED or not model.control]
 
     def twins(self, model: Subject) -> list[Subject]:
-        return [s for s in self.rivals(model) if s.role == UNTRAINED]
+        return [s for s in self.subjects if s.role == UNTRAINED and s.name != model.name]
 
     def last_layer(self, model: Subject, task: str, measure: str) -> float:
         """L: as recorded, else the highest layer at which this was read of the model."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from semhub.verdicts import anchored, shared, used
+from semhub.verdicts.evidence import CLAIMS, NULLS
 from semhub.verdicts.thresholds import LIMITS, Thresholds, example, told
 
 PAGE = Path(__file__).parents[3] / "docs" / "verdicts.md"
@@ -27,6 +28,13 @@ every type of prompt), of every model in a run, the controls included:
 `verdicts.json` lists them, each with its effect and interval, p-value (`p` corrected, `p_raw` not), the controls (name, effect beyond the
 control, interval, passed), the objections (first those that decided it, which `reasons` names one by one; then those that
 remain) and the thresholds that were used.
+"""
+
+NULLED = """\
+## Control models
+
+A control model counts against a claim where nothing is expected of it:
+
 """
 
 CORRECTION = """\
@@ -51,7 +59,7 @@ Without `--thresholds` both use the defaults above.
 
 def page(limits: Thresholds = LIMITS) -> str:
     """The whole page, as Markdown."""
-    parts = [START, *map(needs, (shared, anchored, used)), CORRECTION, thresholds(limits), ENDING]
+    parts = [START, *map(needs, (shared, anchored, used)), NULLED + nulls(), CORRECTION, thresholds(limits), ENDING]
     return "\n".join(parts)
 
 
@@ -60,6 +68,13 @@ def needs(claim) -> str:
     question = claim.__doc__.strip().splitlines()[0]
     rows = "\n".join(f"| {name} | {what.replace('|', '&#124;')} |" for name, what in claim.NEEDS.items())
     return f"## {claim.CLAIM}\n\n{question}\n\n| needs | decided by |\n|---|---|\n{rows}\n"
+
+
+def nulls() -> str:
+    """What each kind of control is a null for."""
+    only = lambda claims, type: f"{', '.join(claims)}{f', of groups with {type}' if type else ''}" if claims else "nothing"  # noqa: E731
+    rows = "\n".join(f"| {kind} | {only(*what)} |" for kind, what in NULLS.items())
+    return f"| control | is a null for |\n|---|---|\n{rows}\n| any other | {only(CLAIMS, None)} |\n"
 
 
 def thresholds(limits: Thresholds) -> str:

@@ -27,7 +27,7 @@ NEEDS = {
         "S against every kind of harder negative that the run holds (roles swapped, same last word, ...) above 0 with its interval, at the "
         "same layer; undecided without any, unless `needs_negatives` is false"
     ),
-    "control models": "S above that of every other control model in the run, at the middle layer that flatters the control most",
+    "null models": "S above that of every other null model, at the middle layer that flatters that model most",
     "p": "the corrected p-value at or below `alpha`: permuted meanings, the maximum over layers included; else by flipping signs of items",
 }
 
@@ -108,7 +108,7 @@ def negatives(rows: pd.DataFrame, same: dict, top: Estimate, limits: Thresholds)
 
 def rivals(evidence: Evidence, model: Subject, task: str, pair: str, same: dict, top: Estimate, limits: Thresholds) -> Iterator[Control]:
     """The effect minus that of each control model that is trained: beaten where the two intervals do not touch."""
-    for other in (s for s in evidence.rivals(model) if s not in evidence.twins(model)):
+    for other in (s for s in evidence.rivals(model, CLAIM, pair) if s not in evidence.twins(model)):
         best = best_of(evidence, other, task, pair, same, 0.975)
         if best is not None:
             yield control(f"model:{other.kind}", apart(top, best), limits)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from semhub.verdicts.evidence import Evidence, Subject
+from semhub.verdicts.evidence import FIRST, Evidence, Subject
 from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip
 from semhub.verdicts.slices import Estimate, at, curve, distinct, headline, where
 from semhub.verdicts.thresholds import Thresholds
@@ -17,9 +17,13 @@ from semhub.verdicts.verdict import Case, Control, Verdict, control, told
 
 CLAIM, CHANGE, EXCESS, CHOOSE = "used", "_change", "_excess", "choose"
 WAYS = {1: "upward", -1: "downward"}
+LOWERED = ("unchanged", "other")  # shares that a push is not meant to raise
 
 NEEDS = {
-    "setting": "the layer, between the first and the last, and the strength that the run chose; where it chose none, the best of all",
+    "setting": (
+        "the layer, between the first and the last, and the strength that the run chose; where it chose none, the best of all, "
+        "and the p-value is multiplied by the settings tried"
+    ),
     "effect": (
         "the mean change of the target in the direction wanted, over both directions where both were tried; "
         "the whole interval at or above `push`, on at least `enough` prompts"
@@ -29,7 +33,7 @@ NEEDS = {
         "the change beyond each control push of the same length above 0 with its interval, in each direction: those named in "
         "`push_controls` must have been run, others are asked for where they were, but for those in `shown_only`"
     ),
-    "control models": "where a control model is moved in every direction as well, a change greater than its: intervals that do not touch",
+    "null models": "where a null model is moved in every direction as well, a change greater than its: intervals that do not touch",
     "p": "the corrected p-value at or below `alpha`: signs of prompts flipped, the greater of the directions' p-values",
 }
 
@@ -37,6 +41,8 @@ NEEDS = {
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     """Every pair of types of every task that pushed something and compared it with controls (or, without any, at all)."""
     places = [(task, m.removesuffix(CHANGE)) for m in evidence.measures(model.name, CHANGE) for task in evidence.tasks(model.name, m)]
+    places = [(task, target) for task, target in places if target not in LOWERED]
+    places.sort(key=lambda place: not place[0].startswith(FIRST))
     return [
         case(evidence, model, task, target, group, limits) for task, target in places for group in groups(evidence, model, task, target)
     ]
@@ -72,11 +78,13 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
         *beyond(evidence.rows(task, model.name, target + EXCESS, group=group), layer, strength, ways, limits),
         *rivals(evidence, model, task, target, group, ways, effect, limits),
     )
+    chosen_apart = CHOOSE in set(evidence.rows(task, model.name, measure, group=group)["split"])
+    p = chance(ways, items)
+    p = p if p is None or chosen_apart else min(1.0, p * tried(changes))
     ends = {"effect": effect.value, "low": effect.low, "high": effect.high, "n": effect.n, "split": split}
-    verdict = replace(verdict, **ends, p_raw=chance(ways, items), controls=controls)
+    verdict = replace(verdict, **ends, p_raw=p, controls=controls)
     absent = missing(controls, layer, evidence.last_layer(model, task, measure), limits)
     drift = evidence.rows(task, model.name, "drift", group=group, layer=layer)
-    chosen_apart = CHOOSE in set(evidence.rows(task, model.name, measure, group=group)["split"])
     return Case(verdict, limits.push, None, tuple(absent), tuple(remaining(drift, chosen_apart, strength, limits)))
 
 
@@ -90,6 +98,12 @@ def setting(evidence: Evidence, task: str, target: str, group: str, model: Subje
         return None, None
     best = tried.loc[tried["value"].idxmax()]
     return float(best["layer"]), float(best["strength"])
+
+
+def tried(changes: pd.DataFrame) -> int:
+    """How many settings above layer 0 a push was tried at (both directions of a strength are one)."""
+    above = changes[(changes["layer"] > 0) & (changes["strength"] != 0) & changes["value"].notna()]
+    return max(1, len(set(zip(above["layer"], above["strength"].abs(), strict=True))))
 
 
 def changed(changes: pd.DataFrame, layer: float | None, strength: float | None) -> dict[int, Estimate]:
@@ -153,7 +167,7 @@ def rivals(
     evidence: Evidence, model: Subject, task: str, target: str, group: str, ways: dict[int, Estimate], effect: Estimate, limits: Thresholds
 ) -> Iterator[Control]:
     """The change minus that of each control model at its own setting; one that is not moved in every direction is beaten."""
-    for other in evidence.rivals(model):
+    for other in evidence.rivals(model, CLAIM, group):
         rows = headline(evidence.rows(task, other.name, target + CHANGE, group=group))
         layer, strength = setting(evidence, task, target, group, other)
         its = changed(rows, layer, strength)

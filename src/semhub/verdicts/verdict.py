@@ -158,4 +158,4 @@ def told(found: Estimate | Control | None) -> str:
 
 
 def short(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 0.0995 else f"{value:.2f}"
+    return (f"{value:.3f}" if abs(value) < 0.0995 else f"{value:.2f}").replace("-", "−")

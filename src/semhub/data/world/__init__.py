@@ -57,7 +57,7 @@ def joined(type: str, *texts: str) -> str:
 
 
 def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0) -> list[Concept]:
-    """`n` different scenes of the split, each with its negatives `swapped` and `same-last-word`.
+    """`n` different scenes of the split, each with its negatives `swapped`, `same-last-word` and (for most) `changed-entity`.
 
     `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
     Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`; those whose two beings are of
@@ -74,6 +74,9 @@ def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridge
 
 def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str]) -> Concept:
     contrasts = {"swapped": _concept(scene.swapped(), types), "same-last-word": _concept(other, types)}
+    changed = meanings.other_agent(Random(f"changed:{scene.id}"), scene)
+    if changed != scene:
+        contrasts["changed-entity"] = _concept(changed, types)
     never = meanings.never_bridged().intersection(scene.concepts())
     bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
     kinds = f"{scene.agent.noun.kind}-{scene.patient.noun.kind}"

@@ -144,8 +144,8 @@ def read(text: str):
         if marks & names:
             try:
                 return reader(found)
-            except (KeyError, StopIteration) as error:
-                raise BadInput(f"{text[:60]!r} names {error}, which this world does not have.") from error
+            except (KeyError, StopIteration, IndexError, ValueError) as error:
+                raise BadInput(f"{text[:60]!r} says something that this world does not have.") from error
     raise BadInput(f"{text[:60]!r} is no logical form of this world.")
 
 
@@ -230,11 +230,11 @@ def read_sum(found: LogicalForm) -> Sum:
 
 
 READERS = (
+    ({"agent"}, read_event),
     ({"visit"}, read_review),
     ({"series"}, read_series),
     ({"count"}, read_count),
     (set(OPERATIONS.values()), read_sum),
-    ({"agent"}, read_event),
     (set(RELATIONS), read_fact),
     (set(entries(lexicon.judgements(True), lexicon.judgements(False))), read_one_opinion),
 )

@@ -5,7 +5,7 @@ bridge. Knows no words: renderers turn a meaning into a text.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
@@ -292,6 +292,18 @@ def count(rng: Random, split: str) -> Count:
         found = Count(start, start + step * rng.randint(1, 8) + rng.randint(1, step), step)
         if split_of(found.key) == split:
             return found
+
+
+def other_agent(rng: Random, scene_: Scene) -> Scene:
+    """The same scene with somebody else of the agent's kind in it; of the same split."""
+    beings = [b for b in lexicon.nouns(scene_.agent.noun.kind) if b not in (scene_.agent.noun, scene_.patient.noun)]
+    beings = [b for b in beings if (b.key in never_bridged()) == (scene_.agent.noun.key in never_bridged())]
+    rng.shuffle(beings)
+    for being in beings:
+        found = Scene(replace(scene_.agent, noun=being), scene_.verb, scene_.patient, scene_.place)
+        if split_of(found.key) == split_of(scene_.key):
+            return found
+    return scene_
 
 
 @cache

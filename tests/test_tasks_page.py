@@ -1,0 +1,98 @@
+"""The catalogue as people meet it: the page of the docs is fresh, `list` shows everything, and a file of one's own runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import semhub.tasks
+from semhub import cli, jobs
+from semhub.runs import plan
+from semhub.tasks import catalogue, load_file, perform
+from semhub.tasks.page import FACTS, built_in, written
+from worldly import worldly
+
+ROOT = Path(__file__).parents[1]
+OWN = ROOT / "examples" / "own_task.py"
+
+
+@pytest.fixture(autouse=True)
+def own_door(monkeypatch):
+    monkeypatch.setattr(semhub.tasks, "_own_files", {})
+
+
+def semhub_(capsys, *words):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(list(words))
+    return stopped.value.code, capsys.readouterr()
+
+
+def test_the_page_of_the_docs_is_fresh():
+    told = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    assert told == written(ROOT), "docs/tasks.md is stale; write it anew: python -m semhub.tasks.page"
+
+
+def test_the_page_has_every_fact_of_every_task():
+    told = written(ROOT)
+    for task in built_in():
+        section = told.partition(f"### {task.name}\n")[2].partition("\n##")[0]
+        for title, name in FACTS:
+            value = getattr(task, name)
+            assert f"- **{title}**: {', '.join(value) if isinstance(value, tuple) else value}\n" in section, (task.name, name)
+        assert task.question in section and (task.declare.__doc__ or "").strip().splitlines()[0] in section
+
+
+def test_list_shows_everything_of_one_task_and_of_all(capsys):
+    code, shown = semhub_(capsys, "list", "code/role-lens")
+    task = catalogue()["code/role-lens"]
+    assert code == 0
+    for value in (task.question, task.paper, task.data, task.positions, task.baseline, task.measure, task.against, "sound, paper"):
+        assert value in shown.out
+    code, shown = semhub_(capsys, "list", "--json")
+    told = {each["name"]: each for each in json.loads(shown.out)}
+    assert set(told) == set(catalogue()) and told["semantics/role-lens"]["needs"] == ["en", "formula"]
+    assert set(told["code/intervention"]) >= {
+        "question",
+        "types",
+        "paper",
+        "data",
+        "positions",
+        "baseline",
+        "measure",
+        "against",
+        "protocol",
+    }
+    code, shown = semhub_(capsys, "list", "code/role-lenz")
+    assert code == 2 and "did you mean 'code/role-lens'" in shown.err
+
+
+def test_a_task_of_ones_own_is_one_short_file(capsys):
+    assert len(OWN.read_text(encoding="utf-8").splitlines()) <= 30
+    code, shown = semhub_(capsys, "list", "own/code-zh", "--tasks", str(OWN))
+    assert code == 0 and "code, zh" in shown.out
+    result = perform("own/code-zh", worldly(), limit=6)
+    assert {r.group for r in result.readings} == {"code-zh", "zh-code"} and {r.control for r in result.readings} == {None, "swapped"}
+    code, shown = semhub_(capsys, "list", "--tasks", "nowhere.py")
+    assert code == 2 and "nowhere.py is none" in shown.err
+
+
+def test_a_run_takes_tasks_from_a_file_and_knows_their_code(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN.read_text(encoding="utf-8"), encoding="utf-8")
+    before = plan.prepare(["own/code-zh"], task_files=[path])
+    assert list(before.spec.tasks) == ["own/code-zh"] and before.record()["tasks"][0]["types"] == ["code", "zh"]
+    path.write_text(path.read_text(encoding="utf-8").replace("200", "100"), encoding="utf-8")
+    assert plan.prepare(["own/code-zh"], task_files=[path]).folder() != before.folder()
+
+
+def test_a_bare_run_says_which_tasks_it_leaves_out():
+    made = plan.prepare()
+    known = made.known_types()
+    assert set(known).isdisjoint({"code", "formula"}) == set(made.left_out).issuperset({"code/role-lens", "semantics/similarity"})
+    for name, why in made.left_out.items():
+        assert name not in made.spec.tasks and why.startswith("needs ") and name in made.notes()[0]
+
+
+def test_load_tasks_takes_files_into_the_catalogue():
+    jobs.load_tasks([OWN])
+    assert "own/code-zh" in catalogue() and load_file(OWN)[0].name == "own/code-zh"
