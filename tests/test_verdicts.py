@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -283,6 +284,25 @@ PUSH_NEEDS = {
 def test_each_need_alone_makes_a_push_undecided(readings, reasons):
     found = verdict(readings)
     assert (found.verdict, list(found.reasons)) == ("undecided", reasons)
+
+
+def over_all(rows) -> list[Reading]:
+    return [Reading(**r.row() | {"variant": "all"}) for r in rows]
+
+
+def test_a_push_is_judged_over_all_prompts_where_the_run_counts_them():
+    chosen_by_the_push = pushes() + over_all(pushes(0.05, 0.05))
+    assert verdict(chosen_by_the_push).verdict == "undecided"
+    cleared = pushes(layer_0=(0.0, 0.0)) + over_all(pushes())  # too few outputs of layer 0 could be judged
+    assert verdict(cleared).verdict == "supported"
+
+
+def test_prompts_that_cannot_be_judged_count_as_no_change():
+    items = prompts(np.ones(24), -np.ones(24), np.zeros(24))
+    left = [replace(o, value=float("nan")) if o.item == "p0" and o.strength == 1.0 else o for o in items]
+    of = lambda rows, outcomes: verdict(rows, outcomes=outcomes).effect  # noqa: E731
+    assert of(pushes() + over_all(pushes()), left) == pytest.approx(1 - 0.5 / 24)
+    assert of(pushes(), left) == pytest.approx(1.0)
 
 
 def test_a_push_that_is_tried_one_way_only_is_asked_for_that_one():

@@ -1,10 +1,12 @@
 """Interventions: does a push taken from one type move outputs in another as its meaning says, beyond what any push would do?
 
 Reads `<target>_change` (from no push) and `<target>_excess` (beyond a control) of any task that has them, at the layer and strength
-that the run chose on other prompts. A push that is tried in one direction only is asked for that one.
+that the run chose on other prompts; over all prompts where the run has that (variant `all`: an output that cannot be judged, since
+it left its language, counts as no change), for those that can still be judged are chosen by the push itself. A push that is tried
+in one direction only is asked for that one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pandas as pd
@@ -15,7 +17,7 @@ from semhub.verdicts.slices import Estimate, at, curve, distinct, headline, wher
 from semhub.verdicts.thresholds import Thresholds
 from semhub.verdicts.verdict import Case, Control, Verdict, control, told
 
-CLAIM, CHANGE, EXCESS, CHOOSE = "used", "_change", "_excess", "choose"
+CLAIM, CHANGE, EXCESS, CHOOSE, ALL = "used", "_change", "_excess", "choose", "all"
 WAYS = {1: "upward", -1: "downward"}
 LOWERED = ("unchanged", "other")  # shares that a push is not meant to raise
 
@@ -25,7 +27,8 @@ NEEDS = {
         "and the p-value is multiplied by the settings tried"
     ),
     "effect": (
-        "the mean change of the target in the direction wanted, over both directions where both were tried; "
+        "the mean change of the target in the direction wanted, over both directions where both were tried, and over all prompts where "
+        "the run counts them (an output that cannot be judged, since it left its language, is no change); "
         "the whole interval at or above `push`, on at least `enough` prompts"
     ),
     "upward, downward": "the change in each direction that was tried above 0 with its interval",
@@ -48,6 +51,11 @@ def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
     ]
 
 
+def over_all(rows: pd.DataFrame, keep: Iterable[str] = ()) -> pd.DataFrame:
+    """The headline rows over all prompts, or over those that could be judged where the run has no others."""
+    return headline(where(rows, variant=ALL) if ALL in set(rows["variant"]) else rows, keep)
+
+
 def groups(evidence: Evidence, model: Subject, task: str, target: str) -> list[str]:
     """Pairs of two types that were held against controls; all pairs, where none was."""
     pairs = lambda ending: [str(g) for g in distinct(evidence.rows(task, model.name, target + ending)["group"]) if crosses(str(g))]  # noqa: E731
@@ -65,13 +73,13 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
     measure = f"{target}{CHANGE}"
     facts = {"measure": measure, "layer": layer, "strength": strength}
     verdict = Verdict(CLAIM, group, model.name, model.role, task, **facts)
-    changes = headline(evidence.rows(task, model.name, measure, group=group))
+    changes = over_all(evidence.rows(task, model.name, measure, group=group))
     split = next(iter(distinct(changes["split"])), None)
     ways = changed(changes, layer, strength)
     if not ways:
         return Case(verdict, limits.push)
     kept = evidence.items(task, model.name, target, group=group, control=None, split=split)
-    items = {way: change_of_items(kept, layer, way * strength) for way in ways}
+    items = {way: change_of_items(kept, layer, way * strength, counted(changes)) for way in ways}
     effect = overall(ways, items)
     controls = (
         *(control(WAYS[way], found, limits) for way, found in ways.items()),
@@ -92,7 +100,7 @@ def setting(evidence: Evidence, task: str, target: str, group: str, model: Subje
     """Layer and strength that the run chose for a group; where it left no choice, the furthest change above layer 0."""
     if (task, model.name, group) in evidence.chosen:
         return evidence.chosen[task, model.name, group]
-    rows = headline(evidence.rows(task, model.name, target + CHANGE, group=group))
+    rows = over_all(evidence.rows(task, model.name, target + CHANGE, group=group))
     tried = rows[(rows["layer"] > 0) & (rows["strength"] > 0) & rows["value"].notna()]
     if tried.empty:
         return None, None
@@ -116,11 +124,17 @@ def flipped(found: Estimate) -> Estimate:
     return Estimate(-found.value, *((-found.high, -found.low) if found.interval else (None, None)), found.n, found.at)
 
 
-def change_of_items(found: pd.DataFrame, layer: float, strength: float) -> pd.DataFrame:
-    """Prompt by prompt, the change in the direction wanted; empty where the run kept no prompts."""
+def counted(changes: pd.DataFrame) -> bool:
+    """Whether prompts whose outputs cannot be judged are counted, as no change."""
+    return ALL in set(changes["variant"])
+
+
+def change_of_items(found: pd.DataFrame, layer: float, strength: float, every: bool) -> pd.DataFrame:
+    """Prompt by prompt (`every` one, or those that could be judged), the change in the direction wanted; empty where none were kept."""
     pushed, base = where(found, layer=layer, strength=strength), where(found, strength=0.0).drop_duplicates("item")
     difference = paired(pushed, base)
-    return difference.assign(value=difference["value"] * (1 if strength > 0 else -1)).dropna(subset=["value"])
+    turned = difference.assign(value=difference["value"] * (1 if strength > 0 else -1))
+    return turned.fillna({"value": 0.0}) if every else turned.dropna(subset=["value"])
 
 
 def overall(ways: dict[int, Estimate], items: dict[int, pd.DataFrame]) -> Estimate:
@@ -145,7 +159,9 @@ def both_ways(items: dict[int, pd.DataFrame]) -> pd.DataFrame:
 def items_of(evidence: Evidence, found: Verdict) -> pd.DataFrame | None:
     """The prompts behind a verdict on a push: the change in the direction wanted; None where the run kept none."""
     kept = evidence.items(found.task, found.model, found.measure.removesuffix(CHANGE), group=found.group, control=None, split=found.split)
-    items = {way: change_of_items(kept, found.layer, way * found.strength) for way, name in WAYS.items() if named(found, name)}
+    rows = evidence.rows(found.task, found.model, found.measure, group=found.group)
+    every = counted(over_all(rows))
+    items = {way: change_of_items(kept, found.layer, way * found.strength, every) for way, name in WAYS.items() if named(found, name)}
     return both_ways(items) if items and all(map(len, items.values())) else None
 
 
@@ -155,7 +171,7 @@ def named(found: Verdict, name: str) -> bool:
 
 def beyond(rows: pd.DataFrame, layer: float, strength: float, ways: dict[int, Estimate], limits: Thresholds) -> Iterator[Control]:
     """The push minus each control, in the direction in which it is beaten least."""
-    excess = headline(rows, keep=("control", "position"))
+    excess = over_all(rows, keep=("control", "position"))
     for name in sorted(str(c) for c in distinct(excess["control"]) if c is not None):
         points = curve(where(excess, control=name, layer=layer), "strength")
         found = [control(name, at(points, way * strength), limits) for way in ways]
@@ -168,7 +184,7 @@ def rivals(
 ) -> Iterator[Control]:
     """The change minus that of each control model at its own setting; one that is not moved in every direction is beaten."""
     for other in evidence.rivals(model, CLAIM, group):
-        rows = headline(evidence.rows(task, other.name, target + CHANGE, group=group))
+        rows = over_all(evidence.rows(task, other.name, target + CHANGE, group=group))
         layer, strength = setting(evidence, task, target, group, other)
         its = changed(rows, layer, strength)
         if its:
