@@ -65,6 +65,15 @@ def test_a_folder(folder):
     assert close(model.read([TEXTS[0]])[:, 0], plain_states("llama", TEXTS[0])[:, -1])
 
 
+def test_any_model_has_an_untrained_twin(folder):
+    twin, again, model = (semhub.load(name) for name in (f"{folder}-untrained", f"{folder}-untrained", str(folder)))
+    assert (twin.role, twin.layers, twin.dim) == ("control:untrained", model.layers, model.dim)
+    assert twin.weights_hash == again.weights_hash != model.weights_hash
+    assert twin.tokenizer.get_vocab() == model.tokenizer.get_vocab()
+    with pytest.raises(ModelNotFound):
+        semhub.load("./nowhere-untrained")
+
+
 def test_nothing_is_printed_where_nobody_looks(folder, capfd):
     semhub.load(folder)
     assert capfd.readouterr() == ("", "")

@@ -67,6 +67,19 @@ def test_a_folder_says_whether_its_model_sees(tmp_path):
         assert ("space/seen" in asked((), str(tmp_path))[0]) is seen
 
 
+def test_a_twin_is_made_for_any_model_and_asked_about_similarity_alone(monkeypatch):
+    tasks = {"space/similarity": fake_run.FakeTask(), "space/near": fake_run.FakeTask()}
+    monkeypatch.setattr(plan, "_catalogue", lambda: tasks)
+    made = plan.prepare((), "some/model", twin=True)
+    assert made.roles["some/model-untrained"] == "control:untrained"
+    assert [(part.task, part.model) for part in made.parts] == [
+        ("space/similarity", "some/model"),
+        ("space/near", "some/model"),
+        ("space/similarity", "some/model-untrained"),
+    ]
+    assert plan.prepare((), "hub", twin=True).spec.models == ("hub", "hub-untrained")
+
+
 def test_controls_can_be_left_out():
     assert asked(controls=False)[1] == ["hub"]
 

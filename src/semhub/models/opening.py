@@ -15,7 +15,7 @@ from torch import nn
 
 from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights, UserError
 from semhub.models import hub
-from semhub.models.bundled import HUB, find_bundled, known_elsewhere, nearest_bundled, not_here, untrained_network
+from semhub.models.bundled import HUB, UNTRAINED_SEED, find_bundled, known_elsewhere, nearest_bundled, not_here, untrained_network
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
@@ -25,6 +25,7 @@ from semhub.models.structure import Parts, find, kind_refused
 from semhub.models.tokens import encode
 
 FETCHING = ("cache_dir", "token")
+UNTRAINED = "-untrained"  # after a model's name: its twin with random weights
 FITTING = ("The dog sees the cat, and the cat does not see the dog.", "Dos y tres son cinco.")
 
 
@@ -42,6 +43,8 @@ def load(
     **hugging_face_keywords,
 ) -> Model:
     """Open a bundled model (the hub, without a name), a folder, a Hugging Face id, or `(network, tokenizer)` in hand.
+
+    Any name with `-untrained` after it opens that model's untrained twin: its configuration and tokenizer, weights from a seed.
 
     By default a model goes to the first GPU if there is one, in the precision it was saved in, else to the CPU in
     float32; a network in hand is taken as it is and never changed. `prove=False` skips the certificate.
@@ -114,6 +117,8 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
         folder, network = untrained_network(bundled)
         network = network.to(torch.device(asked["device_map"][""]) if "device_map" in asked else "cpu", precision(asked))
         return opened(name, None, network, words(tokenizer or folder), lambda: memory_hash(network), bundled.role)
+    if bundled is None and name.endswith(UNTRAINED) and not Path(name).expanduser().exists():
+        return untrained_twin(name, tokenizer, unsafe, asked)
     if bundled:
         bundled.require()
         asked = {"dtype": torch.float32, **asked, "revision": None}
@@ -122,6 +127,21 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
     network = open_folder(folder, unsafe, asked)
     chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
     return opened(name, revision, network, chosen, lambda: files_hash(folder), bundled.role if bundled else None)
+
+
+def untrained_twin(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
+    """`NAME-untrained`: the configuration and tokenizer of any other model, with weights as training would begin with them."""
+    from transformers import AutoModelForCausalLM
+
+    folder = folder_named(name.removesuffix(UNTRAINED), unsafe, asked)
+    config = configuration(folder, asked)
+    make = getattr(builder(config), "_from_config", AutoModelForCausalLM.from_config)
+    with torch.random.fork_rng():
+        torch.manual_seed(UNTRAINED_SEED)
+        network = make(config, dtype=precision(asked)).eval()
+    network = network.to(torch.device(asked["device_map"][""]) if isinstance(asked.get("device_map"), dict) else "cpu")
+    chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
+    return opened(name, None, getattr(network, "thinker", network), chosen, lambda: memory_hash(network), f"control:{UNTRAINED[1:]}")
 
 
 def precision(asked: dict) -> torch.dtype:

@@ -15,6 +15,7 @@ from semhub.runs.store import part_name, slug
 
 PROTOCOLS = ("sound", "paper")
 SCORERS = ("package", "hf")
+TWIN = "control:untrained"
 TOWERS = {"image": ("vision_config", "vq_config", "thinker_config"), "audio": ("audio_config", "thinker_config")}
 SHOWN = 100  # bad rows that the spec spells out
 
@@ -68,9 +69,13 @@ class Plan:
         }
 
     def keywords(self, model: str) -> dict:
-        """How `model` is opened: a control is bundled, so only what concerns the machine holds for it."""
-        words = self.spec.opening.keywords()
-        return words if model == self.spec.models[0] else {key: words[key] for key in words if key in ("dtype", "device", "device_map")}
+        """How `model` is opened: a bundled control takes only what concerns the machine, a twin all that holds for its model."""
+        words, first = self.spec.opening.keywords(), self.spec.models[0]
+        return (
+            words
+            if model in (first, f"{first}-untrained")
+            else {key: words[key] for key in words if key in ("dtype", "device", "device_map")}
+        )
 
     def folder(self) -> Path:
         """Where the run goes unless told: the same question finds the same folder."""
@@ -121,6 +126,7 @@ def prepare(
     batch_tokens: int = 8192,
     scorers: str = "package",
     controls: bool = True,
+    twin: bool = False,
     skip_bad: bool = False,
     opening: Opening = AS_IT_COMES,
 ) -> Plan:
@@ -128,7 +134,7 @@ def prepare(
 
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
-    fit are done.
+    fit are done. `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     asked = dict(locals())
@@ -141,7 +147,7 @@ def prepare(
     own_data = _read_data(data or {}, skip_bad)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
     chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened)
-    roles = _roles(name, controls)
+    roles = _roles(name, controls) | (_twin(name, opened) if twin else {})
     spec = Spec(
         tasks=tuple(chosen),
         models=tuple(roles),
@@ -163,7 +169,7 @@ def prepare(
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, roles[each]))
+    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, each, roles[each]))
     if not any(part.model == name for part in parts):
         raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
     return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
@@ -195,9 +201,19 @@ def _roles(name: str, controls: bool) -> dict[str, str]:
     return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
 
 
-def can_be_asked(task: str, role: str) -> bool:
-    """Strangers, two models whose states are compared, cannot be asked to say or to continue anything."""
-    return role != "control:strangers" or task.endswith("/similarity")
+def _twin(name: str, opened: Mapping[str, object]) -> dict[str, str]:
+    """The untrained twin of a model that is no bundled one."""
+    if name in opened:
+        raise BadInput(f"{name} is a network in hand: its untrained twin can be made for models opened by name or folder alone.")
+    return {} if any(each.name == name for each in _bundled()) else {name + "-untrained": TWIN}
+
+
+def can_be_asked(task: str, model: str, role: str) -> bool:
+    """Strangers, two models whose states are compared, cannot be asked to say or to continue anything; a twin that was made for
+    this run is asked what *shared* is held against, since it may be large.
+    """
+    made = role == TWIN and all(each.name != model for each in _bundled())
+    return not (role == "control:strangers" or made) or task.endswith("/similarity")
 
 
 def _choose(
