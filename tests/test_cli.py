@@ -111,7 +111,7 @@ def test_nothing_is_said_on_stdout_but_the_result(world, capsys):
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 2
     assert shown.err.splitlines()[:2] == [
-        "Tasks left out: sky/far (needs image; the types of hub are en, zh).",
+        "Tasks left out: sky/far (needs image); the types of hub are en, zh.",
         "[1/4] space/near on hub: 3 readings, 0 s",
     ]
 

@@ -157,7 +157,7 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
         ("[mixture]\nen = 0.5\nes = 0.1\nzh = 0.1\nde = 0.1", "add up to 0.8"),
         ('languages = ["en", "es"]', "mixture names"),
         ("[bridges]\ntranslation = 0.9\ndictionary = 0.2", "no room"),
-        ('[bridges]\npartner = "wrong"', "'true' or 'random'"),
+        ('[bridges]\npartner = "wrong"', "'true', 'random', 'deranged'"),
         ("[shape]\nwidth = 30", "cannot be shared"),
         ("a = [", "not a TOML file"),
     ],

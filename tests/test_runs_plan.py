@@ -102,6 +102,13 @@ def test_a_suite_asks_its_own_tasks_and_says_which_do_not_fit(monkeypatch):
     assert list(made.tasks) == ["space/near"] and list(made.left_out) == ["space/seen"]
 
 
+def test_tasks_left_out_are_told_by_domain():
+    why = "needs image; the types of hub are en, zh"
+    assert plan.told({"eye/a": why, "eye/b": why, "ear/c": "needs audio; the types of hub are en, zh", "x/d": "has no protocol paper"}) == (
+        "Tasks left out: eye/* (needs image); ear/c (needs audio); x/d (has no protocol paper); the types of hub are en, zh."
+    )
+
+
 def test_a_suite_that_there_is_not_or_with_tasks_beside_it():
     with pytest.raises(UnknownName, match="paper"):
         plan.prepare(suite="papers")

@@ -105,7 +105,7 @@ class Plan:
         """What a person should know about their data before they believe the figures, and which tasks do not fit."""
         bad = self.bad_rows()
         left_out = [f"Bad rows left out: {len(bad)}; the first: {bad[0]}."] if bad else []
-        left_out += [f"Tasks left out: {'; '.join(f'{name} ({why})' for name, why in self.left_out.items())}."] if self.left_out else []
+        left_out += [told(self.left_out)] if self.left_out else []
         return left_out + [notice for given in (self.pairs, *self.data.values()) for notice in getattr(given, "notices", ())]
 
 
@@ -254,6 +254,17 @@ def _of_suite(suite: str, asked: tuple[str, ...]) -> dict[str, object]:
         raise BadInput(f"Name tasks ({', '.join(asked)}) or a suite (--suite {suite}), not both.")
     known = _catalogue()
     return {name: known[name] for name in SUITES[suite] if name in known}
+
+
+def told(left_out: Mapping[str, str]) -> str:
+    """The tasks left out in one line: those of a domain together, and what holds for all of them once."""
+    of_domain: dict[tuple[str, str, str], list[str]] = {}
+    for name, why in left_out.items():
+        reason, _, because = why.partition("; ")
+        of_domain.setdefault((name.partition("/")[0], reason, because), []).append(name)
+    named = [f"{names[0] if len(names) == 1 else domain + '/*'} ({reason})" for (domain, reason, _), names in of_domain.items()]
+    causes = dict.fromkeys(because for _, _, because in of_domain if because)
+    return f"Tasks left out: {'; '.join([*named, *causes])}."
 
 
 def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None:
