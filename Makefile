@@ -11,8 +11,9 @@ TORCH ?=
 run: $(READY)
 	$(VENV)/bin/semhub run
 
+# Tests run beside each other, each process on one thread: small models lose more than they gain by several.
 test: $(READY)
-	$(VENV)/bin/python -m pytest -rs
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -rs -n auto --dist worksteal
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "semhub needs Python 3.11 or later; found %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2])'
