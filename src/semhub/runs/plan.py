@@ -71,11 +71,9 @@ class Plan:
     def keywords(self, model: str) -> dict:
         """How `model` is opened: a bundled control takes only what concerns the machine, a twin all that holds for its model."""
         words, first = self.spec.opening.keywords(), self.spec.models[0]
-        return (
-            words
-            if model in (first, f"{first}-untrained")
-            else {key: words[key] for key in words if key in ("dtype", "device", "device_map")}
-        )
+        if model == first or _made(model):
+            return words
+        return {key: words[key] for key in words if key in ("dtype", "device", "device_map")}
 
     def folder(self) -> Path:
         """Where the run goes unless told: the same question finds the same folder."""
@@ -212,8 +210,13 @@ def can_be_asked(task: str, model: str, role: str) -> bool:
     """Strangers, two models whose states are compared, cannot be asked to say or to continue anything; a twin that was made for
     this run is asked what *shared* is held against, since it may be large.
     """
-    made = role == TWIN and all(each.name != model for each in _bundled())
-    return not (role == "control:strangers" or made) or task.endswith("/similarity")
+    narrow = role == "control:strangers" or (role == TWIN and _made(model))
+    return not narrow or task.endswith("/similarity")
+
+
+def _made(model: str) -> bool:
+    """Whether this is the twin of a model that is no bundled one."""
+    return model.endswith("-untrained") and all(each.name != model for each in _bundled())
 
 
 def _choose(
