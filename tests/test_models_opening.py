@@ -74,6 +74,13 @@ def test_any_model_has_an_untrained_twin(folder):
         semhub.load("./nowhere-untrained")
 
 
+def test_an_untrained_twin_has_the_precision_of_its_model(copy):
+    told = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(told | {"dtype": "bfloat16"}))
+    of = lambda **asked: {weight.dtype for weight in semhub.load(f"{copy}-untrained", prove=False, **asked).network.parameters()}  # noqa: E731
+    assert (of(), of(dtype="auto"), of(dtype="float16")) == ({torch.float32}, {torch.bfloat16}, {torch.float16})
+
+
 def test_nothing_is_printed_where_nobody_looks(folder, capfd):
     semhub.load(folder)
     assert capfd.readouterr() == ("", "")

@@ -298,7 +298,7 @@ def calibrate(
     out: StudyOut = None,
     json: Json = False,
 ) -> None:
-    """Show that p-values are uniform where nothing is shared, and small where something is; the same command goes on where it stopped."""
+    """Show whether p-values are uniform where nothing is shared, and small where something is; the same command resumes."""
     from semhub import jobs
 
     with terminal.counting() as progress:

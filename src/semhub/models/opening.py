@@ -136,9 +136,11 @@ def untrained_twin(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Mode
     folder = folder_named(name.removesuffix(UNTRAINED), unsafe, asked)
     config = configuration(folder, asked)
     make = getattr(builder(config), "_from_config", AutoModelForCausalLM.from_config)
+    wanted = asked.get("dtype", default_dtype(config, asked))
+    wanted = (getattr(config, "dtype", None) or torch.float32) if wanted == "auto" else wanted  # as the model itself is opened
     with torch.random.fork_rng():
         torch.manual_seed(UNTRAINED_SEED)
-        network = make(config, dtype=precision(asked)).eval()
+        network = make(config, dtype=precision({"dtype": wanted})).eval()
     network = network.to(torch.device(asked["device_map"][""]) if isinstance(asked.get("device_map"), dict) else "cpu")
     chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
     return opened(name, None, getattr(network, "thinker", network), chosen, lambda: memory_hash(network), f"control:{UNTRAINED[1:]}")
