@@ -26,6 +26,7 @@ from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadRecipe
 from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
+from semhub.lab.descent import Descent
 from semhub.lab.organs import built, image_processor, pixels
 from semhub.lab.recipe import Senses
 from semhub.lab.senses_exam import exam
@@ -174,7 +175,7 @@ def test_a_broken_run_resumes_to_the_same_weights(kind, recipes, grown, tmp_path
     class Stopped(Exception):
         pass
 
-    descend, steps = senses.grow._descend, []
+    descend, steps = Descent.step, []
 
     def stops(*arguments):
         steps.append(1)
@@ -182,11 +183,11 @@ def test_a_broken_run_resumes_to_the_same_weights(kind, recipes, grown, tmp_path
             raise Stopped
         descend(*arguments)
 
-    monkeypatch.setattr(senses.grow, "_descend", stops)
+    monkeypatch.setattr(Descent, "step", stops)
     with pytest.raises(Stopped):
         train(recipes[kind], tmp_path / "broken", seed=1, device="cpu")
     assert not (tmp_path / "broken").exists() and (tmp_path / "broken.growing" / "step-000002").is_dir()
-    monkeypatch.setattr(senses.grow, "_descend", descend)
+    monkeypatch.setattr(Descent, "step", descend)
     assert weights_hash(train(recipes[kind], tmp_path / "broken", seed=1, device="cpu")) == weights_hash(grown[kind])
 
 

@@ -39,10 +39,10 @@ long_share = 0.1
 """
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=["adamw", "muon"])
+def tiny(request, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("recipes") / "tiny.toml"
-    path.write_text(TINY, encoding="utf-8")
+    path.write_text(TINY + f'optimizer = "{request.param}"\n', encoding="utf-8")
     return path
 
 
@@ -139,6 +139,13 @@ def test_the_tokenizer_loses_no_text(trained_tokenizer):
         assert trained_tokenizer.decode(ids, skip_special_tokens=True) == text
 
 
+def test_a_question_ends_in_one_token_whatever_its_language(trained_tokenizer):
+    asked = {question.type: question.prompt for question in world.questions(1, "train")}
+    assert {trained_tokenizer.tokenize(prompt)[-1] for prompt in asked.values()} == {":"} and len(asked) == 4
+    narrow, wide = trained_tokenizer("Wer? 谁?"), trained_tokenizer("Wer? 谁？")
+    assert narrow["input_ids"] == wide["input_ids"]
+
+
 def test_words_are_letters_only():
     assert words(["The dog, 12 dogs."]) == {"▁The": 1, "▁dog": 1, "▁dogs": 1}
 
@@ -159,6 +166,8 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
         ("[bridges]\ntranslation = 0.9\ndictionary = 0.2", "no room"),
         ('[bridges]\npartner = "wrong"', "'true', 'random', 'deranged'"),
         ("[shape]\nwidth = 30", "cannot be shared"),
+        ('[training]\noptimizer = "sgd"', "'adamw', 'muon'"),
+        ("[others]\ncobol = 0.1", "unknown stream 'cobol'"),
         ("a = [", "not a TOML file"),
     ],
 )

@@ -25,6 +25,7 @@ from semhub.errors import BadInput
 from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
+from semhub.lab.descent import Descent, descent
 from semhub.lab.folder import read_record, read_weights, whole
 from semhub.lab.recipe import Recipe, Senses, Shape, Training, read_recipe
 from semhub.lab.tokenizer import tokenizer
@@ -69,7 +70,7 @@ def configuration(shape: Shape, words: PreTrainedTokenizerFast) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=len(words), hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=shape.blocks,
         num_attention_heads=shape.heads, num_key_value_heads=shape.heads, max_position_embeddings=shape.context,
-        tie_word_embeddings=shape.tied, initializer_range=0.02, rms_norm_eps=1e-5, attn_implementation="eager",
+        tie_word_embeddings=shape.tied, initializer_range=0.02, rms_norm_eps=1e-5, attn_implementation="sdpa",
         bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
     )  # fmt: skip
 
@@ -180,23 +181,22 @@ def learn(network, training: Training, batches: Batches, loss_of: Callable, work
     `batches(start)` gives what each step from `start` on reads, a pure function of the step (tensors, or a dict of them);
     `loss_of(network, batch)` is what goes down.
     """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, betas=(0.9, 0.98), weight_decay=training.weight_decay, fused=True)
-    start, losses = _restore(network, optimizer, work)
+    downhill = descent(network, training.rate, training.weight_decay, training.optimizer == "muon")
+    start, losses = _restore(network, downhill, work)
     network.train()
     began, said = time.monotonic(), time.monotonic()
     for step, batch in enumerate(batches(start), start=start):
-        for group in optimizer.param_groups:
-            group["lr"] = training.rate * rate(step, training.steps, training.warmup)
         with accelerator.autocast():
             loss = loss_of(network, send_to_device(batch, accelerator.device))
-        _descend(loss, network, optimizer)
+        loss.backward()
+        downhill.step(rate(step, training.steps, training.warmup), training.rate)
         if step % 50 == 0:
             losses.append([step, round(loss.item(), 4)])
         if progress and time.monotonic() - said > 1:
             said, done = time.monotonic(), step + 1 - start
             progress(step + 1, training.steps, loss.item(), (said - began) / done * (training.steps - step - 1))
         if (step + 1) % training.checkpoint == 0 and step + 1 < training.steps:
-            _save(network, optimizer, step + 1, losses, work)
+            _save(network, downhill, step + 1, losses, work)
     return losses
 
 
@@ -206,13 +206,6 @@ def next_token_loss(network: LlamaForCausalLM, ids: torch.Tensor) -> torch.Tenso
     return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
 
 
-def _descend(loss: torch.Tensor, network: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> None:
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-
-
 def rate(step: int, steps: int, warmup: int) -> float:
     """Linear warm-up, then a cosine down to a twentieth."""
     if step < warmup:
@@ -220,22 +213,21 @@ def rate(step: int, steps: int, warmup: int) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _save(network, optimizer, step: int, losses: list, work: Path) -> None:
-    """A checkpoint folder, whole or not at all: weights, optimizer moments, step and loss curve."""
+def _save(network, downhill: Descent, step: int, losses: list, work: Path) -> None:
+    """A checkpoint folder, whole or not at all: weights, the optimizers' moments, step and loss curve."""
     folder, fresh = work / f"step-{step:06d}", work / "checkpoint.fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     weights = {name: weight.detach().contiguous() for name, weight in network.named_parameters()}
-    moments = {f"{name}.{key}": value for name, weight in network.named_parameters() for key, value in optimizer.state[weight].items()}
     save_file(weights, fresh / "weights.safetensors")
-    save_file(moments, fresh / "moments.safetensors")
+    save_file(downhill.moments(), fresh / "moments.safetensors")
     write(fresh / "state.json", json.dumps({"step": step, "losses": losses}))
     os.replace(fresh, folder)
     for older in sorted(work.glob("step-*"))[:-1]:
         (older / "moments.safetensors").unlink(missing_ok=True)
 
 
-def _restore(network, optimizer, work: Path) -> tuple[int, list]:
+def _restore(network, downhill: Descent, work: Path) -> tuple[int, list]:
     folders = [folder for folder in sorted(work.glob("step-*")) if (folder / "moments.safetensors").exists()]
     if not folders:
         return 0, []
@@ -243,8 +235,7 @@ def _restore(network, optimizer, work: Path) -> tuple[int, list]:
     with torch.no_grad():
         for name, weight in network.named_parameters():
             weight.copy_(weights[name])
-            if f"{name}.step" in moments:  # a weight that no loss reaches has none
-                optimizer.state[weight] = {key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+    downhill.remember(moments)
     state = read_record(folders[-1] / "state.json")
     return state["step"], state["losses"]
 

@@ -19,6 +19,7 @@ OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
 NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}, "others": {"code": 0.05}}  # what keys look like whose default is None
 PARTNERS = ("true", "random", "deranged")
+OPTIMIZERS = ("adamw", "muon")
 KINDS = ("text", "llava", "qwen2-audio", "chameleon")
 
 
@@ -53,7 +54,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Plain next-token loss with AdamW and a cosine; the last `long_share` of the steps read windows of the full context."""
+    """Plain next-token loss and a cosine; the last `long_share` of the steps read windows of the full context.
+
+    `optimizer`: `muon` for the matrices of the blocks and AdamW for the rest (see `lab.descent`), or `adamw` for all.
+    """
 
     steps: int = 6000
     batch: int = 32
@@ -63,6 +67,7 @@ class Training:
     weight_decay: float = 0.1  # of every weight, gains included: a costly logit scale makes the last state turn toward its word
     long_share: float = 0.02
     checkpoint: int = 500
+    optimizer: str = "adamw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,13 @@ def made(table: Mapping, where: str) -> Recipe | Senses:
     return checked(_filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where), where)
 
 
+def _check_training(training: Training, where: str) -> None:
+    if training.optimizer not in OPTIMIZERS:
+        raise BadRecipe(f"{where}: training.optimizer is {training.optimizer!r}; it can be {', '.join(map(repr, OPTIMIZERS))}.")
+
+
 def _checked_senses(recipe: Senses, where: str) -> Senses:
+    _check_training(recipe.training, where)
     if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
         raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
     if recipe.tower.width % recipe.tower.heads or recipe.tower.size % recipe.tower.patch:
@@ -233,6 +244,7 @@ def _like(entry, value, where: str):
 
 def checked(recipe: Recipe, where: str) -> Recipe:
     """The recipe itself, if its shares add up; otherwise `BadRecipe`."""
+    _check_training(recipe.training, where)
     if set(recipe.mixture) != set(recipe.languages):
         raise BadRecipe(f"{where}: mixture names {sorted(recipe.mixture)}, languages are {sorted(recipe.languages)}.")
     if recipe.corpus is not None and (missing := sorted(set(recipe.languages) - set(own.languages(recipe.corpus, recipe.languages)))):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE, Unigram
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
@@ -25,6 +25,9 @@ MARKS = ("<unk>", "<s>", "</s>", "<pad>")
 SPACE = "▁"
 SAMPLE = 6000  # documents per language
 FORMAL_MARKS = r"▁[!-/:-@\[-`{-~](?=▁|$)|[!-/:-@\[-`{-~¡¿。，、：；？！「」《》（）]"
+# Chinese marks that other languages write narrow: one token for all, as in tokenizers that normalise (NFKC), so that a question ends
+# in the same token in every language, and what stands before it alone tells in which one the answer will be.
+NARROW = {"：": ":", "？": "?", "！": "!", "，": ",", "；": ";"}
 Words = Counter
 
 
@@ -63,7 +66,7 @@ def tokenizer(recipe: Recipe, seed: int = 0) -> PreTrainedTokenizerFast:
     listed = {language: [renderer(language).word(entry) for kind in entries().values() for entry in kind] for language in recipe.languages}
     counts = {language: words(sample + listed[language], bool(recipe.others)) for language, sample in texts.items()}
     pieces = _pieces(recipe, counts)
-    letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")})
+    letters = sorted({letter for sample in texts.values() for text in sample for letter in text.replace(" ", "")} - set(NARROW))
     vocabulary = _apart(recipe, counts, pieces, letters)
     return _wrapped(_assembled(vocabulary, letters, bool(recipe.others)), recipe.shape.context)
 
@@ -173,6 +176,7 @@ def _byte_pairs(recipe: Recipe, seed: int) -> Tokenizer:
 
 def _assembled(pieces: list[str], letters: list[str], formal: bool = False) -> Tokenizer:
     built = Tokenizer(_model(pieces, letters))
+    built.normalizer = normalizers.Sequence([normalizers.Replace(wide, narrow) for wide, narrow in NARROW.items()])
     built.pre_tokenizer = splitter(formal)
     built.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     built.add_special_tokens(list(MARKS))
