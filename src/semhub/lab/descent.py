@@ -12,6 +12,7 @@ from torch.optim import AdamW, Optimizer
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of x -> ax + bx^3 + cx^5, which drives singular values to about 1 (Jordan et al. 2024)
 ITERATIONS = 5
+LENGTH = 0.53  # of an update per weight, at a rate of 1; AdamW's is 0.2 to 0.4 (Liu et al. 2025, arXiv 2502.16982)
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
@@ -29,10 +30,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Momentum whose update is made orthogonal, at the length of AdamW's (0.2 per weight; Liu et al. 2025, arXiv 2502.16982).
-
-    `params`: matrices only. Weight decay is decoupled.
-    """
+    """Momentum whose update is made orthogonal. `params`: matrices only. Weight decay is decoupled."""
 
     def __init__(self, params, lr: float, weight_decay: float, momentum: float = 0.95):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
@@ -44,7 +42,7 @@ class Muon(Optimizer):
                 wide = weights[0].shape[0] <= weights[0].shape[1]
                 updates = torch.stack([self._ahead(weight, group["momentum"]) for weight in weights])
                 updates = orthogonalised(updates) if wide else orthogonalised(updates.mT).mT
-                length = 0.2 * max(weights[0].shape) ** 0.5
+                length = LENGTH * max(weights[0].shape) ** 0.5
                 for weight, update in zip(weights, updates, strict=True):
                     weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * length)
 
