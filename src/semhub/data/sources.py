@@ -26,6 +26,7 @@ class Source:
     """What one reader found: `items` for the tasks of its kind, and all that a result must say about them.
 
     `hash`: sha256 of the items themselves. `counts`: items kept and dropped, by reason. `skipped`: bad rows left out.
+    `revision`: the commit of a data set on the hub.
     """
 
     items: Any = field(repr=False)
@@ -35,10 +36,12 @@ class Source:
     counts: Mapping[str, int] = field(default_factory=dict)
     skipped: list[BadRow] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    revision: str | None = None
 
     def record(self) -> dict:
         """What `spec.json` keeps."""
-        return {"source": self.source, "hash": self.hash, "licence": self.licence, "counts": dict(self.counts)}
+        facts = {"source": self.source, "hash": self.hash, "licence": self.licence, "counts": dict(self.counts)}
+        return facts if self.revision is None else facts | {"revision": self.revision}
 
 
 def read_source(name: str, path: str | Path, skip_bad: bool = False) -> Source:
