@@ -121,7 +121,8 @@ def _refusal(asked: HubId, error: Exception, instead: str | None = None) -> str:
     usual = f"put its rows in a file such as {file} (or .csv, .tsv, .parquet), one column per type, and pass that path"
     where = f"There is no file or folder {str(asked)!r} here, and the hub's data set {asked} could not be fetched ({reason}). "
     if _gated(error):
-        return where + f"It is gated: accept its terms on huggingface.co/datasets/{asked.name} and log in (hf auth login), or {instead or usual}."
+        page = f"huggingface.co/datasets/{asked.name}"
+        return where + f"It is gated: accept its terms on {page} and log in (hf auth login), or {instead or usual}."
     return where + f"Without a network, {instead or usual}; a data set fetched before opens with HF_HUB_OFFLINE=1."
 
 

@@ -3,7 +3,7 @@
 Composed by rule from spec and readings; quotes no value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from semhub.report.folder import Run, listed, mapped
@@ -194,11 +194,20 @@ def provenance(run: Run) -> list[tuple[str, str]]:
         ("limit of items per task", run.spec.get("limit") or "none"),
         ("types", ", ".join(str(t) for t in listed(run.spec.get("types"))) or None),
         ("data", f"{data['source']} (hash {data.get('hash', 'not recorded')})" if data.get("source") else None),
+        *([("licence of the data", data["licence"])] if data.get("licence") else []),
+        *([("commit of the data", data["revision"])] if data.get("revision") else []),
+        *((f"data: {name}", source_told(mapped(each))) for name, each in mapped(data.get("kinds")).items()),
         ("rows left out as bad", data.get("skipped")),
         ("scorers of generated text", run.spec.get("scorers")),
         *mapped(run.spec.get("versions")).items(),
     ]
     return [(name, "not recorded" if value is None else str(value)) for name, value in facts]
+
+
+def source_told(source: Mapping) -> str:
+    """Where real data came from, at which commit, their licence and hash."""
+    commit = f" at commit {source['revision']}" if source.get("revision") else ""
+    return f"{source.get('source')}{commit}; licence: {source.get('licence', 'not recorded')}; hash {source.get('hash', 'not recorded')}"
 
 
 def certificate(subject) -> list[tuple[str, str, str]]:

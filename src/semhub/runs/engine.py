@@ -85,7 +85,7 @@ class Desk:
         extras = {"task": part.task, "model": model.name, **result.extras}
         facts = {"task": part.task, "model": part.model, "seconds": seconds, "rows": len(result.readings)}
         store.write_part(self.folder, part.file, result.readings, result.outcomes, extras, facts)
-        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s"))
+        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s{kept_in(extras)}"))
 
     def _open(self, name: str, watch: Watch):
         watch(Event("opening", note=name))
@@ -97,6 +97,13 @@ class Desk:
             store.write_whole(self.folder / "tokens.json", store.to_json(self.show(self.plan, model)))
         self.models[name] = model
         return model
+
+
+def kept_in(extras: Mapping) -> str:
+    """What the task kept and dropped, for the line that a person reads."""
+    from semhub.methods.tally import told
+
+    return f"; {told(extras['tally'])}" if extras.get("tally") else ""
 
 
 def carry_out(
