@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -143,13 +144,14 @@ def found_in(source: str) -> tuple[Iterator[Photo | BadRow], Opened]:
 
 def from_annotations(folder: Path, captions: Path) -> Iterator[Photo | BadRow]:
     """COCO's own layout: the first caption of each image, in order of image id."""
-    said = json.loads(captions.read_text(encoding="utf-8"))
-    named = {each["id"]: each["name"] for each in said.get("licenses", ())}
-    first: dict[int, str] = {}
-    for each in sorted(said["annotations"], key=lambda one: one["id"]):
-        first.setdefault(each["image_id"], each["caption"].strip())
+    with of_coco(captions) as said:
+        named = {each["id"]: each["name"] for each in said.get("licenses", ())}
+        first: dict[int, str] = {}
+        for each in sorted(said["annotations"], key=lambda one: one["id"]):
+            first.setdefault(each["image_id"], each["caption"].strip())
+        images = [{**each, "file_name": str(each["file_name"])} for each in sorted(said["images"], key=lambda one: one["id"])]
     maps, names = panoptic(captions.parent)
-    for number, image in enumerate(sorted(said["images"], key=lambda one: one["id"]), 1):
+    for number, image in enumerate(images, 1):
         file = next((at for at in (folder / "val2017" / image["file_name"], folder / image["file_name"]) if at.is_file()), None)
         if file is None or image["id"] not in first:
             yield BadRow(captions.name, number, f"{image['file_name']} {'has no caption' if file else 'is not there'}")
@@ -158,17 +160,29 @@ def from_annotations(folder: Path, captions: Path) -> Iterator[Photo | BadRow]:
         yield photo(str(image["id"]), first[image["id"]], licence, file, maps.get(image["id"]), names.get(image["id"], {}))
 
 
+@contextmanager
+def of_coco(file: Path) -> Iterator[dict]:
+    """A file of annotations; what is none, or lacks a part that is looked up meanwhile, becomes BadInput."""
+    try:
+        yield json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise BadInput(f"{file} cannot be read as COCO's annotations ({problem}).") from problem
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise BadInput(f"{file} has not the layout of COCO's annotations ({type(problem).__name__}: {problem}).") from problem
+
+
 def panoptic(folder: Path) -> tuple[dict[int, Path], dict[int, dict[int, str]]]:
     """(image -> its map, image -> part -> name of its category); nothing where there are no maps."""
     file = folder / "panoptic_val2017.json"
     if not file.is_file():
         return {}, {}
-    said = json.loads(file.read_text(encoding="utf-8"))
-    categories = {each["id"]: each["name"] for each in said["categories"]}
-    maps = {each["image_id"]: file.with_suffix("") / each["file_name"] for each in said["annotations"]}
-    names = {
-        each["image_id"]: {part["id"]: categories[part["category_id"]] for part in each["segments_info"]} for each in said["annotations"]
-    }
+    with of_coco(file) as said:
+        categories = {each["id"]: each["name"] for each in said["categories"]}
+        maps = {each["image_id"]: file.with_suffix("") / each["file_name"] for each in said["annotations"]}
+        names = {
+            each["image_id"]: {part["id"]: categories[part["category_id"]] for part in each["segments_info"]}
+            for each in said["annotations"]
+        }
     return {image: at for image, at in maps.items() if at.is_file()}, names
 
 
