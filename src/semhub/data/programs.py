@@ -237,7 +237,7 @@ def range_prompts(programs: Sequence[Program]) -> tuple[list[Prompt], dict[str, 
         ends = sorted(source.span(n.func)[1] for n in calls if n.func.id == "range" and len(n.args) == 1 and not n.keywords)
         found = [end + 1 for end in ends if program.code[end : end + 1] == "("]
         if not found:
-            left_out[program.id] = "no range with one argument"
+            left_out[program.id] = "white space between range and its bracket" if ends else "no range with one argument"
         prompts += [Prompt(f"{program.id}:{end}", "code", program.code[:end], {"source": program.id}) for end in found]
     return prompts, left_out
 

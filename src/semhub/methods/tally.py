@@ -65,7 +65,7 @@ def of_lines(ask: DecodeWords, result: Result) -> Iterator[dict]:
 def of_places(ask: DecodeMarks, result: Result) -> Iterator[dict]:
     for split in ask.sets:
         found = result.extras[split or "all"]
-        yield entry(named("places", split), found["kept"], found["left_out"])
+        yield entry(named("places, and texts without one", split), found["kept"], found["left_out"])
 
 
 def of_sights(ask: DecodeMedia, result: Result) -> Iterator[dict]:
@@ -124,6 +124,6 @@ def told(found: Iterable[Mapping], most: int = 3) -> str:
     """In one line, what lost items; or how many there were."""
     found = list(found)
     short = [each for each in found if each["left_out"]][:most] or found[:most]
-    dropped = lambda each: "; ".join(f"{n:,} {why}" for why, n in each["left_out"].items())  # noqa: E731
+    dropped = lambda each: "; ".join(f"{why}: {n:,}" for why, n in each["left_out"].items())  # noqa: E731
     parts = [f"{each['kept']:,} of {each['given']:,} {each['of']}" + (f" ({dropped(each)})" if each["left_out"] else "") for each in short]
     return ", ".join(parts) + (", ..." if len(found) > len(short) and any(e["left_out"] for e in found[most:]) else "")

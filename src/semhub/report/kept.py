@@ -31,5 +31,5 @@ def tasks(run: Run) -> Iterable[dict]:
 
 
 def row(what: str, of: str, given: object, kept: object, dropped: Mapping) -> dict:
-    told = "; ".join(f"{n:,} {why}" if isinstance(n, int) else f"{n} {why}" for why, n in dropped.items())
+    told = "; ".join(f"{why}: {n:,}" if isinstance(n, int) else f"{why}: {n}" for why, n in dropped.items())
     return {"task": what, "of": of, "given": given, "kept": kept, "left out": told or "none"}

@@ -158,7 +158,8 @@ def items_told(run: Run) -> str:
     types = listing(type_name(str(t)) for t in listed(run.spec.get("types")))
     among = f" in {types}" if types else ""
     if run.world_items:
-        return f"Items are semhub's own generated sentences{among}, held out from the training of its bundled models by meaning."
+        own = f"Items are semhub's own generated sentences{among}, held out from the training of its bundled models by meaning."
+        return f"{own} Real data: {real}." if (real := real_data(run)) else own
     source = mapped(run.spec.get("data")).get("source")
     return f"Items are the user's own{among} ({source})." if source else f"Items{among}: their source was not recorded."
 
@@ -167,10 +168,18 @@ def world_note(run: Run) -> str:
     """What must be known of the items before any figure is believed."""
     if not run.world_items:
         return ""
-    note = "All items are sentences of semhub's own small generated world, in real words and grammar; they are not natural text."
+    real = real_data(run)
+    which = f"Real data were read: {real}. All other items" if real else "All items"
+    note = f"{which} are of semhub's own small generated world, in real words and grammar; they are not natural text."
     if run.main.role != "hub":
         note += f" What {run.main.name} shows on them need not hold for natural text; give your own with --pairs."
     return note
+
+
+def real_data(run: Run) -> str:
+    """The kinds of real data (`--data`) and where each came from."""
+    kinds = mapped(mapped(run.spec.get("data")).get("kinds"))
+    return listing([f"{name} ({mapped(each).get('source')})" for name, each in kinds.items()]) if kinds else ""
 
 
 def needs_told() -> list[tuple[str, list[tuple[str, str]]]]:

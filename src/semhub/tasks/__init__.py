@@ -94,6 +94,8 @@ class Task:
     def __call__(self, protocol: str, given: Given) -> Declaration:
         if protocol not in self.protocols:
             raise UnknownName(f"protocol of {self.name}", protocol, self.protocols)
+        if reason := self.unsuited(protocol, given):
+            raise BadInput(f"{self.name} {reason}.")
         return self.declare(protocol, given)
 
     def fits(self, types: tuple[str, ...] | set[str]) -> bool:

@@ -201,8 +201,6 @@ def intervention(protocol: str, given: Given) -> Repaint:
 
 def animals(given: Given) -> tuple[list[Prompt], dict[str, int]]:
     """One prompt for each animal that is heard, with an animal of the other kind and another of its own; and what is not asked about."""
-    if reason := no_animals("", given):
-        raise BadInput(f"audio/intervention {reason}.")
     every = replace(given, limit=None)  # a limit is one of the questions
     heard = sounds(every, takes=1)
     of_labels = one_for_each(heard)
@@ -233,7 +231,7 @@ def no_animals(protocol: str, given: Given) -> str | None:
     kinds = Counter(animal(label) for label in {clip.label for clip in given.data[name].items})
     if min(kinds[True], kinds[False]) >= 2:
         return None
-    return f"needs two mammals and two other animals among the labels of --data {name}; found {kinds[True]} and {kinds[False]}"
+    return f"needs two mammals and two other animals among the labels of --data {name}, which has {kinds[True]} and {kinds[False]}"
 
 
 def word(heard: Heard) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from semhub.data import wordlens
-from semhub.errors import BadInput
 from semhub.tasks import Given
 
 LINES = 1_000  # as many as the release reads
@@ -15,8 +14,6 @@ LINES = 1_000  # as many as the release reads
 
 def chinese(given: Given) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:
     """Lines of Chinese and a dictionary of it: the user's with CC-CEDICT, or the world's with its own."""
-    if reason := unread("paper", given):
-        raise BadInput(f"multilingual/lens {reason}.")
     own = "wikipedia" in given.data or given.pairs is not None
     words = glosses(given) if own or "cedict" in given.data else dictionary(given.world)
     if "wikipedia" in given.data:
