@@ -50,8 +50,7 @@ def test_lines_are_read_and_a_corpus_is_counted(tmp_path):
     assert set(declared("multilingual/trend", data=corpus).prompts) == {"en", "es", "zh", "de"}, "the world's sentences"
 
 
-def test_the_paper_lens_takes_lines_and_a_dictionary(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEMHUB_DATA", str(tmp_path / "nothing"))
+def test_the_paper_lens_takes_lines_and_a_dictionary(tmp_path):
     lines = source(tmp_path, "wikipedia", {"zh.txt": "猫跑。\n狗跑。\n"})
     (tmp_path / "cedict.txt").write_text("貓 猫 [mao1] /cat/\n", encoding="utf-8")
     words = {"cedict": read_source("cedict", tmp_path / "cedict.txt")}
@@ -135,6 +134,9 @@ def test_what_tasks_keep_of_cogs_and_mbpp():
     assert spared["two-names"] == {"has not exactly two proper names": 24_012 - 2_233}
     sets = declared("semantics/similarity", "paper", data=data).sets
     assert len(sets["rows"]) + spared["rows"]["beyond the limit"] == 24_012 and len(sets["two-names"]) == 2_233
+    assert len(declared("semantics/role-lens", "paper", data=data).sets[None]) == 7_988
+    assert len(declared("code/conjunction-lens", "paper", data=data).sets[None]) == 10_085
+    assert len(declared("code/role-lens", "paper", data=data).sets[None]) == 1_363
     ask = declared("code/intervention", "paper", data=data)
     assert len(ask.prompts) == 181 and set(ask.left_out) == {"no range with one argument", "white space between range and its bracket"}
     assert len({p.facets["source"] for p in ask.prompts}) + sum(ask.left_out.values()) == data["code"].counts["kept"]

@@ -1,9 +1,7 @@
 """Where the lines of Chinese and the dictionary of catalogue row 2 come from: the user's data, or the world. Knows no model."""
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from semhub.data import wordlens
@@ -14,8 +12,7 @@ LINES = 1_000  # as many as the release reads
 
 def chinese(given: Given) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:
     """Lines of Chinese and a dictionary of it: the user's with CC-CEDICT, or the world's with its own."""
-    own = "wikipedia" in given.data or given.pairs is not None
-    words = glosses(given) if own or "cedict" in given.data else dictionary(given.world)
+    words = given.data["cedict"].items if "cedict" in given.data else dictionary(given.world)
     if "wikipedia" in given.data:
         return list(islice(given.data["wikipedia"].items["zh"], given.many(LINES))), words
     if given.pairs is not None:
@@ -30,18 +27,9 @@ def unread(protocol: str, given: Given) -> str | None:
         return None
     if "zh" not in own:
         return f"in the paper's protocol reads Chinese; the data have {', '.join(own)}"
-    if "cedict" in given.data or cedict_file() is not None:
+    if "cedict" in given.data:
         return None
     return f"in the paper's protocol needs CC-CEDICT for your own Chinese (--data cedict=FILE); {wordlens.INSTEAD}"
-
-
-def cedict_file() -> Path | None:
-    """Where CC-CEDICT lies in the folder of real data, if it does."""
-    return next(iter(sorted((Path(os.environ.get("SEMHUB_DATA", "../shared/data")) / "cedict").glob("cedict*"))), None)
-
-
-def glosses(given: Given) -> Mapping[str, Sequence[str]]:
-    return given.data["cedict"].items if "cedict" in given.data else wordlens.read_cedict(cedict_file(), skip_bad=True).words
 
 
 def dictionary(world: Any) -> dict[str, tuple[str, ...]]:

@@ -136,8 +136,8 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
     """`paper` reproduces the release on Llama-3: raw residual, no BOS, log p of the true word against the best of its glosses.
 
     With Llama-2 the release reads one position too early; here every model is read at the position before the word.
-    The segmenter is jieba, the dictionary CC-CEDICT (--data cedict, or a folder `cedict` in $SEMHUB_DATA) with your own Chinese
-    (--data wikipedia, or a column zh of --pairs), or the world's.
+    The segmenter is jieba, the dictionary CC-CEDICT (--data cedict) with your own Chinese (--data wikipedia, or a column zh of
+    --pairs), or the world's.
     """
     if protocol == "paper":
         lines, glosses = chinese(given)
