@@ -25,6 +25,9 @@ def sources(run: Run) -> Iterable[dict]:
 
 def tasks(run: Run) -> Iterable[dict]:
     for extras in run.extras:
+        if extras.get("refused"):
+            where = f"{extras.get('task')} on {extras.get('model')}"
+            yield {"task": where, "of": "the task", "given": 1, "kept": 0, "left out": str(extras["refused"])}
         if extras.get("model") == run.main.name:
             for each in map(mapped, listed(extras.get("tally"))):
                 yield row(str(extras.get("task")), str(each.get("of")), each.get("given"), each.get("kept"), mapped(each.get("left_out")))

@@ -69,6 +69,10 @@ class Plan:
             "scorers": spec.scorers,
         }
 
+    def named(self, task: str) -> bool:
+        """Whether a person asked for this very task, not for its domain or for all: then what it cannot do ends the run."""
+        return task in self.asked.get("tasks", (task,))
+
     def keywords(self, model: str) -> dict:
         """How `model` is opened: a bundled control takes only what concerns the machine, a twin all that holds for its model."""
         words, first = self.spec.opening.keywords(), self.spec.models[0]
@@ -137,6 +141,7 @@ def prepare(
     fit are done. `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
+    tasks = tuple(tasks)
     asked = dict(locals())
     _known("protocol", protocol, PROTOCOLS)
     _known("scorers", scorers, SCORERS)
