@@ -33,6 +33,9 @@ class FakeTask:
     def fits(self, types) -> bool:
         return set(self.types) <= set(types)
 
+    def unsuited(self, protocol, given) -> str | None:
+        return None
+
 
 @dataclass
 class FakeModel:

@@ -56,6 +56,24 @@ def test_the_same_again_does_nothing_and_opens_no_model(tmp_path):
     assert tables(tmp_path / "run") == before
 
 
+def test_what_nobody_named_and_cannot_be_asked_is_left_out_and_said(tmp_path):
+    def choosy(task, model, **arguments):
+        if task == "space/far":
+            raise BadInput("no place is far.")
+        return fake_run.perform(task, model, **arguments)
+
+    notes = []
+    plan = replace(fake_run.plan(), asked={"tasks": ("space",)})
+    run = do(tmp_path / "run", plan, perform=choosy, watch=lambda event: notes.append(event.note) if event.kind == "note" else None)
+    assert run.rows == 6 and set(run.readings()["task"]) == {"space/near"}
+    assert "Left out: space/far on hub: no place is far." in notes
+    assert do(tmp_path / "run", plan, perform=choosy).kept == 4, "the reason is kept, and not asked for again"
+    with pytest.raises(BadInput, match="no place is far"):
+        do(tmp_path / "named", replace(plan, asked={"tasks": ("space/far",)}), perform=choosy)
+    with pytest.raises(BadInput, match="No task could be asked: no place is far"):
+        do(tmp_path / "none", replace(plan, parts=[p for p in plan.parts if p.task == "space/far"]), perform=choosy)
+
+
 def test_a_run_that_failed_midway_goes_on_to_the_same_result(tmp_path):
     def failing(task, model, **arguments):
         if (task, model.name) == ("space/near", "hub-untrained"):

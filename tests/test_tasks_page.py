@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 import semhub.tasks
+from families_multimodal import built
 from semhub import cli, jobs
 from semhub.runs import plan
 from semhub.tasks import catalogue, load_file, perform
-from semhub.tasks.page import FACTS, built_in, written
+from semhub.tasks.page import FACTS, built_in, examples, written
 from worldly import worldly
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +75,29 @@ def test_a_task_of_ones_own_is_one_short_file(capsys):
     assert {r.group for r in result.readings} == {"code-zh", "zh-code"} and {r.control for r in result.readings} == {None, "swapped"}
     code, shown = semhub_(capsys, "list", "--tasks", "nowhere.py")
     assert code == 2 and "nowhere.py is none" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "group", "controls"),
+    [
+        ("own_image_zh.py", "llava", "image-zh", {None}),
+        ("own_audio_code.py", "qwen2_audio", "audio-code", {None}),
+        ("own_two_codes.py", None, "code-lisp", {None, "swapped"}),
+    ],
+)
+def test_types_that_the_paper_never_paired_are_one_short_file_each(file, kind, group, controls):
+    path = ROOT / "examples" / file
+    (task,) = load_file(path)
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 30 and f"`examples/{file}`" in written(ROOT)
+    model = worldly() if kind is None else semhub.load(*built(kind), prove=False)
+    result = perform(task.name, model, limit=6)
+    assert group in {r.group for r in result.readings} and {r.control for r in result.readings} == controls
+    (kept,) = result.extras["tally"]
+    assert kept["given"] == kept["kept"] >= 6 and not kept["left_out"]
+
+
+def test_every_example_is_run_by_a_test():
+    assert {file.name for file in examples(ROOT)} == {"own_task.py", "own_image_zh.py", "own_audio_code.py", "own_two_codes.py"}
 
 
 def test_a_run_takes_tasks_from_a_file_and_knows_their_code(tmp_path):

@@ -55,7 +55,8 @@ def run(
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
     data: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=PATH", help="Real data of a kind, such as code=mbpp.jsonl (a path or a data set id).")
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Real data, such as code=mbpp.jsonl: a path or a data set id (semhub list --data)."),
     ] = None,
     task_files: TaskFiles = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
@@ -66,10 +67,8 @@ def run(
     batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
-    twin: Annotated[
-        bool, typer.Option("--twin", help="Compare states of the untrained twin too (bundled models have theirs).")
-    ] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
+    twin: Annotated[bool, typer.Option("--twin", help="Compare states of the untrained twin too (bundled models have theirs).")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows, and say how many.")] = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
     ] = None,
@@ -135,15 +134,20 @@ def reproduce(
 def list_(
     task: Annotated[str | None, typer.Argument(help="A task, to see all that is known of it; default: every task in a line.")] = None,
     models: Annotated[bool, typer.Option("--models", help="The bundled models.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Sources of real data (or the named one): licence, where to get and put it.")
+    ] = False,
     task_files: TaskFiles = None,
     json: Json = False,
 ) -> None:
-    """Show the tasks, one task with all its facts, or the bundled models."""
+    """Show the tasks, one task with all its facts, the bundled models, or the sources of real data."""
     from semhub import jobs
 
     jobs.load_tasks(task_files or ())
     if models:
         terminal.show_models(jobs.models(), json)
+    elif data:
+        terminal.show_data(jobs.data(task), json)
     elif task:
         terminal.show_task(jobs.task(task), json)
     else:

@@ -154,6 +154,13 @@ def load_tasks(files: Iterable[str | Path]) -> None:
         load_file(path)
 
 
+def data(name: str | None = None) -> list[dict]:
+    """The sources of real data, or one of them: what it is, its licence, where to get it, where to put it, for which tasks."""
+    from semhub.data.page import facts
+
+    return facts(name)
+
+
 def models() -> list[dict]:
     """The bundled models."""
     from semhub.models.bundled import bundled

@@ -231,6 +231,20 @@ def show_task(task: dict, json_wanted: bool) -> None:
     print("\n" + indent(task["protocol"], "  "))
 
 
+def show_data(sources: list[dict], json_wanted: bool) -> None:
+    """The sources of real data, a block each."""
+    if json_wanted:
+        print_json(sources)
+        return
+    for each in sources:
+        print(f"{each['name']}: {each['what']}\n  {each['option']}" + (f"  (also {', '.join(each['also'])})" if each["also"] else ""))
+        for title, key in (("licence", "licence"), ("get it from", "get"), ("put it at", "put")):
+            print(f"  {title}: {each[key]}")
+        for layout in each["layouts"]:
+            print(f"  accepted: {layout}")
+        print(f"  tasks: {', '.join(each['tasks'])}\n")
+
+
 def show_models(models: list[dict], json_wanted: bool) -> None:
     if json_wanted:
         print_json(models)

@@ -74,7 +74,7 @@ def wav(file: Path) -> tuple[np.ndarray, int]:
         warnings.filterwarnings("ignore", message="Chunk .*not understood", category=wavfile.WavFileWarning)
         try:
             rate, samples = wavfile.read(file)
-        except wavfile.WavFileWarning as problem:
+        except Exception as problem:  # a file that is broken anywhere makes scipy raise whatever it stumbles over
             raise ValueError(str(problem)) from problem
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128, rate

@@ -13,11 +13,10 @@ from random import Random
 
 from semhub.data.delimited import first_record, read_delimited
 from semhub.data.folder import TABLES, kind
-from semhub.data.hub import hub_id, read_hub
 from semhub.data.logic import ROLES, LogicalForm, parse
+from semhub.data.opening import open_table
 from semhub.data.rows import BadRow, Row, flaw, refuse
 from semhub.data.sources import Source
-from semhub.errors import BadInput
 from semhub.types import Concept, Form, Mark
 
 MAX_CHARS = 4000
@@ -44,8 +43,9 @@ def read_cogs(path_or_id: str | Path, skip_bad: bool = False) -> Source:
 
     Raises BadInput for bad rows (unless `skip_bad`) and where there is nothing to read.
     """
+    found = open_table(str(path_or_id), "table of sentences and logical forms", INSTEAD, LICENCE, ("train.tsv",), read_bare)
     kept, bad, counts = [], [], Counter()
-    for number, row in enumerate(rows_of(str(path_or_id)), 1):
+    for number, row in enumerate(found.rows, 1):
         made = row if isinstance(row, BadRow) else sentence_of(row, number)
         counts["rows"] += 1
         if isinstance(made, BadRow):
@@ -56,7 +56,7 @@ def read_cogs(path_or_id: str | Path, skip_bad: bool = False) -> Source:
             kept.append(made)
     counts["kept"] = len(kept)
     refuse(bad, str(path_or_id), len(kept), skip_bad)
-    return Source(tuple(kept), str(path_or_id), digest(kept), LICENCE, dict(counts), bad, [f"formula: {told(counts)}"])
+    return Source(tuple(kept), found.source, digest(kept), found.licence, dict(counts), bad, [f"formula: {told(counts)}"], found.revision)
 
 
 def told(counts: Counter) -> str:
@@ -64,17 +64,10 @@ def told(counts: Counter) -> str:
     return f"{counts['kept']:,} of {counts['rows']:,} rows kept" + (f" ({'; '.join(left)})" if left else "")
 
 
-def rows_of(source: str) -> Iterable[Row | BadRow]:
-    path = Path(source).expanduser()
-    if path.is_dir() and (path / "train.tsv").is_file():
-        path = path / "train.tsv"
-    if path.is_file() and kind(path) in TABLES:
-        bare = kind(path) == ".tsv" and not set(first_record(path)) & {name for names in COLUMNS.values() for name in names}
-        return read_delimited(path, ["sentence", "form", "kind"]) if bare else TABLES[kind(path)](path)
-    asked = None if path.exists() or path.suffix in TABLES else hub_id(source)
-    if asked is None:
-        raise BadInput(f"There is no table of sentences and logical forms at {source}; {INSTEAD}.")
-    return read_hub(asked, INSTEAD)
+def read_bare(path: Path) -> Iterable[Row | BadRow]:
+    """COGS's own files have no header line."""
+    bare = kind(path) == ".tsv" and not set(first_record(path)) & {name for names in COLUMNS.values() for name in names}
+    return read_delimited(path, ["sentence", "form", "kind"]) if bare else TABLES[kind(path)](path)
 
 
 def sentence_of(row: Row, number: int) -> Sentence | BadRow | str:

@@ -36,8 +36,8 @@ def first_record(path: Path) -> list[str]:
 
 
 def separator_of(path: Path, lines: list[str]) -> str:
-    """A tab for `.tsv`; for `.csv` whichever of comma, semicolon and tab the first line has most of."""
-    if ".tsv" in path.suffixes:
+    """A tab for `.tsv` and `.txt`; for `.csv` whichever of comma, semicolon and tab the first line has most of."""
+    if path.suffixes and {".tsv", ".txt"} & set(path.suffixes):
         return "\t"
     return max(",;\t", key=lines[0].count) if lines else ","
 

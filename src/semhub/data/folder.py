@@ -3,11 +3,11 @@
 Knows file names and ids, but judges no text. Rows that have no partner become `BadRow`s of the file where they are missed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from semhub.data.delimited import first_record, read_delimited
-from semhub.data.names import file_type, short_names
+from semhub.data.names import file_type, short_names, type_of
 from semhub.data.rows import BadRow, Row, column_names, read_jsonl, read_lines, read_parquet, shown
 from semhub.errors import BadInput
 
@@ -36,14 +36,18 @@ def type_files(folder: Path, asked: Iterable[str] | None = None) -> tuple[dict[s
             written[name] = path
     found = {short: written[name] for short, name in short_names(written).items()}
     chosen = found if asked is None else {t: found.get(t) or written.get(t) for t in asked}
-    _see_that_all_are_there(folder, chosen, files)
+    _see_that_all_are_there(folder, chosen, files, written)
+    chosen = {short: chosen[name] for short, name in short_names(chosen).items()}
     return chosen, [path.name for path in files if path not in chosen.values()]
 
 
-def _see_that_all_are_there(folder: Path, chosen: dict[str, Path | None], files: list[Path]) -> None:
+def _see_that_all_are_there(folder: Path, chosen: dict[str, Path | None], files: list[Path], written: dict[str, Path]) -> None:
     missing = [type for type, path in chosen.items() if path is None]
     if not missing and len(chosen) >= 2:
         return
+    for type in missing:
+        if same := [name for name in written if type_of(name) == type]:
+            raise BadInput(f"{folder} has several files of the type {type!r}: {shown(same)}; name one of them (--types, types=[...]).")
     inside = [path.name for path in files] + [f"{path.name}/" for path in sorted(folder.iterdir()) if path.is_dir()]
     asked = f"of {', '.join(missing)}" if missing else "per type, two or more (en.tsv and zh.tsv, or eng_Latn.dev and zho_Hans.dev)"
     raise BadInput(f"One file {asked} was expected in {folder}; found: {shown(inside)}.")
@@ -77,23 +81,28 @@ def _align(files: dict[str, Path]) -> Iterator[Row | BadRow]:
 
 def _join(files: dict[str, Path], notices: list[str]) -> Iterator[Row | BadRow]:
     """Rows of equal id, as one row, in the order of the first file."""
-    sides: dict[str, dict[str, Row]] = {}
-    for type, path in files.items():
-        rows, text = _side(path, type, notices)
-        sides[type], bad = _by_id(rows, text)
+    sides = {type: _side(path, type, notices) for type, path in files.items()}
+    return join_rows(sides, {type: path.name for type, path in files.items()})
+
+
+def join_rows(sides: Mapping[str, tuple[list[Row | BadRow], tuple[str, str]]], names: Mapping[str, str]) -> Iterator[Row | BadRow]:
+    """Join the tables of several types: rows, and the names of their id and text columns, by type; `names`: what each table is called."""
+    by_id: dict[str, dict[str, Row]] = {}
+    for type, (rows, columns) in sides.items():
+        by_id[type], bad = _by_id(rows, columns)
         yield from bad
-    main = next(iter(files))
-    for id, row in sides[main].items():
-        missing = [type for type in files if id not in sides[type]]
-        yield row.bad(_no_partner(id, files, missing)) if missing else _joined(id, {type: sides[type][id] for type in files})
-    for side in sides.values():
+    main = next(iter(sides))
+    for id, row in by_id[main].items():
+        missing = [type for type in sides if id not in by_id[type]]
+        yield row.bad(_no_partner(id, names, missing)) if missing else _joined(id, {type: by_id[type][id] for type in sides})
+    for side in by_id.values():
         for id, row in side.items():
-            if id not in sides[main]:
-                yield row.bad(_no_partner(id, files, [main]))
+            if id not in by_id[main]:
+                yield row.bad(_no_partner(id, names, [main]))
 
 
-def _no_partner(id: str, files: dict[str, Path], missing: list[str]) -> str:
-    return f"no partner: the id {id!r} has no usable row in {', '.join(files[type].name for type in missing)}"
+def _no_partner(id: str, names: Mapping[str, str], missing: list[str]) -> str:
+    return f"no partner: the id {id!r} has no usable row in {', '.join(names[type] for type in missing)}"
 
 
 def _joined(id: str, sides: dict[str, Row]) -> Row:
@@ -102,7 +111,7 @@ def _joined(id: str, sides: dict[str, Row]) -> Row:
     return Row(first.file, first.line, cells, {type: (row.file, row.line) for type, row in sides.items()})
 
 
-def _by_id(rows: list[Row | BadRow], names: tuple[str, str]) -> tuple[dict[str, Row], list[BadRow]]:
+def _by_id(rows: Iterable[Row | BadRow], names: tuple[str, str]) -> tuple[dict[str, Row], list[BadRow]]:
     """Rows by id, with the text alone in their cells; the second row of an id is bad."""
     kept: dict[str, Row] = {}
     bad: list[BadRow] = []
@@ -127,15 +136,21 @@ def _side(path: Path, type: str, notices: list[str]) -> tuple[list[Row | BadRow]
         first = [cell.strip() for cell in first_record(path)]
         header = ["id", "text"] if len(first) == 2 and not _id_column(first) else None
     rows = list(read_delimited(path, header) if header else TABLES[kind(path)](path))
-    columns = [name for name in column_names(rows) if name]
+    found = id_and_text(column_names(rows), type, str(path))
+    if ignored := [name for name in column_names(rows) if name and name not in found]:
+        notices.append(f"not read in {path.name}: {shown(ignored)}")
+    return rows, found
+
+
+def id_and_text(names: Iterable[str], type: str, where: str) -> tuple[str, str]:
+    """The columns of one type's table that hold its ids and its texts. Raises BadInput where it has no such."""
+    columns = [name for name in names if name]
     id, texts = _id_column(columns), [name for name in columns if name in (*TEXT_COLUMNS, type) or file_type(name) == type]
     rest = [name for name in columns if name != id]
     text = texts[0] if texts else (rest[0] if len(rest) == 1 else None)
     if not id or not text:
-        raise BadInput(f"{path} needs an id column (id, sent_id, ...) and a text column (text, or {type}); found: {shown(columns)}.")
-    if ignored := [name for name in rest if name != text]:
-        notices.append(f"not read in {path.name}: {shown(ignored)}")
-    return rows, (id, text)
+        raise BadInput(f"{where} needs an id column (id, sent_id, ...) and a text column (text, or {type}); found: {shown(columns)}.")
+    return id, text
 
 
 def _id_column(columns: list[str]) -> str | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 OTHER_TYPES = ("digits", "code", "formula", "image", "audio")
+COLUMN = "sentence_"  # how FLORES calls its columns on the hub: sentence_eng_Latn
 
 _ISO_639 = """
 aa:aar ab:abk ae:ave af:afr ak:aka am:amh an:arg ar:ara as:asm av:ava ay:aym az:aze ba:bak be:bel bg:bul bi:bis bm:bam bn:ben bo:bod
@@ -37,7 +38,7 @@ def type_of(name: str) -> str | None:
     """
     if name in OTHER_TYPES:
         return name
-    match = _NAME.fullmatch(name)
+    match = _NAME.fullmatch(name.removeprefix(COLUMN))
     if not match:
         return None
     code, where = match[1].lower(), match[2]

@@ -1,4 +1,4 @@
-"""A user's own inputs that mean the same: JSONL, CSV, TSV, Parquet, a folder with one file per type, or a data set on the hub.
+"""A user's own inputs that mean the same: JSONL, CSV, TSV, Parquet, TMX, a folder with one file per type, GALE, or a data set on the hub.
 
 Text is kept as it stands (no normalisation, no stripping). A row that cannot be used is named with file, line and reason.
 Knows no model and no task.
@@ -6,19 +6,26 @@ Knows no model and no task.
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from semhub.data.folder import ROW_ID, TABLES, kind, read_folder
-from semhub.data.hub import hub_id, read_hub
-from semhub.data.names import type_columns, type_of
+from semhub.data.delimited import first_record, read_delimited
+from semhub.data.folder import ROW_ID, TABLES, id_and_text, join_rows, kind, read_folder
+from semhub.data.gale import GALE, gale_files, read_gale
+from semhub.data.hub import HubId, hub_id, read_hub
+from semhub.data.licences import UNSTATED, licence_beside
+from semhub.data.names import short_names, type_columns, type_of
 from semhub.data.rows import BadRow, Row, column_names, encoding_flaw, flaw, refuse, shown
+from semhub.data.tmx import read_tmx
 from semhub.errors import BadInput
 from semhub.types import Concept, Form
 
 MAX_CHARS = 20_000
+READABLE = TABLES | {".txt": read_delimited, ".tmx": read_tmx}
+SENTENCE = re.compile(r"[.?!…。？！,;，；]")
 MAX_FACET = 200  # characters of a further column's value that is kept as a facet
 
 
@@ -26,7 +33,8 @@ MAX_FACET = 200  # characters of a further column's value that is kept as a face
 class Pairs:
     """Concepts in two or more types (in column order), the rows left out, and what a person should know about the rest.
 
-    `hash` is the sha256 of the concepts themselves: the same content in another format has the same hash.
+    `hash` is the sha256 of the concepts themselves: the same content in another format has the same hash. `licence`: as stated
+    beside the data. `revision`: the commit of a data set on the hub.
     """
 
     concepts: list[Concept]
@@ -35,6 +43,14 @@ class Pairs:
     notices: list[str]
     hash: str
     source: str
+    licence: str = UNSTATED
+    revision: str | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"rows": len(self.concepts) + len(self.skipped), "kept": len(self.concepts)} | (
+            {"left out: bad rows": len(self.skipped)} if self.skipped else {}
+        )
 
     def __len__(self) -> int:
         return len(self.concepts)
@@ -68,35 +84,95 @@ def read_pairs(
     """
     if isinstance(types, str):
         raise BadInput(f"Types were given as the text {types!r}; give a list, such as {types.replace(',', ' ').split()}.")
-    columns, rows, notices = _open(str(path_or_id), types, (revision, split, config))
-    concepts, bad = _concepts(rows, columns, max_chars)
+    found = _open(str(path_or_id), types, (revision, split, config))
+    concepts, bad = _concepts(found.rows, found.columns, max_chars)
     refuse(bad, str(path_or_id), len(concepts), skip_bad)
-    notices = notices + _left_aside(rows, columns) + _remarks(concepts, columns)
-    return Pairs(concepts, tuple(columns.sides), bad, notices, digest(concepts), str(path_or_id))
+    notices = found.notices + _left_aside(found.rows, found.columns) + _remarks(concepts, found.columns)
+    hash = digest(concepts)
+    return Pairs(concepts, tuple(found.columns.sides), bad, notices, hash, found.source, found.licence, found.revision)
 
 
-def _open(source: str, types: Sequence[str] | None, hub: tuple) -> tuple[Columns, list[Row | BadRow], list[str]]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at a source, before any text is judged."""
+
+    columns: Columns
+    rows: list[Row | BadRow]
+    notices: list[str]
+    source: str
+    licence: str
+    revision: str | None = None
+
+
+def _open(source: str, types: Sequence[str] | None, hub: tuple) -> Found:
     """The columns, the rows and notices, of whatever `source` is."""
     path = Path(source).expanduser()
+    if path.is_dir() and (files := gale_files(path)):
+        names, rows, notices = read_gale(path, files, types)
+        return Found(Columns({name: name for name in names}, id=ROW_ID, facets=("group",)), list(rows), notices, source, GALE)
     if path.is_dir():
         names, rows, notices = read_folder(path, types)
-        return Columns({name: name for name in names}, id=ROW_ID), list(rows), notices
-    rows = [_flat(row) for row in _rows(path, source, hub)]
+        return Found(Columns({name: name for name in names}, id=ROW_ID), list(rows), notices, source, licence_beside(path))
+    if path.exists():
+        rows, notices = _of_file(path, types)
+        return _table(rows, types, source, notices, licence_beside(path.parent))
+    asked = None if kind(path) in READABLE else hub_id(source, *hub)
+    if asked is None:
+        raise BadInput(
+            f"There is no file or folder {source}; a data set on the Hugging Face hub is called owner/name@revision:split. "
+            "What can be read, and where to get it: semhub list --data."
+        )
+    if "+" in (asked.config or ""):
+        return _of_configs(asked, types)
+    fetched = read_hub(asked)
+    return _table(fetched.rows, types, str(fetched.id), [], fetched.licence or UNSTATED, fetched.id.revision)
+
+
+def _table(rows: Iterable[Row | BadRow], types, source: str, notices: list[str], licence: str, revision: str | None = None) -> Found:
+    """One table with a column for each type."""
+    rows = [_flat(row) for row in rows]
     if all(isinstance(row, BadRow) for row in rows):
         refuse(rows, source, 0, skip_bad=True)
-    return find_columns(column_names(rows), types, source), rows, []
+    return Found(find_columns(column_names(rows), types, source), rows, notices, source, licence, revision)
 
 
-def _rows(path: Path, source: str, hub: tuple) -> Iterable[Row | BadRow]:
+def _of_file(path: Path, types: Sequence[str] | None) -> tuple[Iterable[Row | BadRow], list[str]]:
+    """The rows of one file; a text table without a header line has the columns that `types` names, in that order."""
     format = kind(path)
-    if path.exists() and format not in TABLES:
-        raise BadInput(f"{source} ends in {format or 'no suffix'}; what can be read: {', '.join(TABLES)} (text also as .gz), or a folder.")
-    if path.exists():
-        return TABLES[format](path)
-    asked = None if format in TABLES else hub_id(source, *hub)
-    if asked is None:
-        raise BadInput(f"There is no file or folder {source}; a data set on the Hugging Face hub is called owner/name@revision:split.")
-    return read_hub(asked)
+    if format not in READABLE:
+        known = ", ".join(READABLE)
+        raise BadInput(f"{path} ends in {format or 'no suffix'}; what can be read: {known} (text also as .gz), or a folder.")
+    if READABLE[format] is not read_delimited:
+        return READABLE[format](path), []
+    first = [cell.strip() for cell in first_record(path)]
+    if types is None or len(types) < 2 or not is_text(first, types):
+        if is_text(first, ()):
+            raise BadInput(f"{path} has no header line that names its columns; say which they are, in order (--types en,zh).")
+        return read_delimited(path), []
+    header = [*types, *(f"column {place}" for place in range(len(types) + 1, len(first) + 1))]
+    return read_delimited(path, header), [f"{path.name} has no header line; its first columns are taken as {', '.join(types)}"]
+
+
+def is_text(first: Sequence[str], types: Sequence[str]) -> bool:
+    """Whether a file's first line is a row rather than a header: no cell names a type, and one reads like a sentence."""
+    named = any(type_of(cell.partition(":")[0]) or cell in (*types, "id") for cell in first)
+    return len(first) >= max(2, len(types)) and not named and any(len(cell) > 40 or SENTENCE.search(cell) for cell in first)
+
+
+def _of_configs(asked: HubId, types: Sequence[str] | None) -> Found:
+    """A data set with one configuration per type (`owner/name/eng_Latn+zho_Hans:dev`), joined by id or, without one, row by row."""
+    configs = asked.config.split("+")
+    fetched = {config: read_hub(replace(asked, config=config)) for config in configs}
+    rows = {config: list(each.rows) for config, each in fetched.items()}
+    named = short_names(configs) if types is None else {type: _column_of(type, configs, str(asked)) for type in types}
+    numbered = {config: [Row(row.file, row.line, {"id": row.line, **row.cells}) for row in rows[config]] for config in configs}
+    sides = {}
+    for type, config in named.items():
+        sides[type] = (numbered[config], id_and_text(column_names(numbered[config]), type, str(fetched[config].id)))
+    columns = Columns({type: type for type in named}, id=ROW_ID)
+    first = next(iter(fetched.values()))
+    source = str(replace(first.id, config=asked.config))
+    return Found(columns, list(join_rows(sides, named)), [], source, first.licence or UNSTATED, first.id.revision)
 
 
 def _flat(row: Row | BadRow) -> Row | BadRow:
@@ -112,7 +188,8 @@ def find_columns(names: Sequence[str], types: Sequence[str] | None, source: str)
     if types is None:
         sides = type_columns(name for name in plain if name != "id")
     else:
-        sides = {type: _column_of(type, plain, source) for type in types}
+        written = {type: _column_of(type, plain, source) for type in types}
+        sides = {short: written[name] for short, name in short_names(written).items()}
     if len(sides) < 2:
         raise BadInput(
             f"{source} needs two or more columns named after types (en, zh, eng_Latn, digits, ...); found: {shown(names)}. "

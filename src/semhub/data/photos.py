@@ -10,14 +10,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from semhub.data.folder import TABLES, kind
-from semhub.data.hub import hub_id, read_hub
+from semhub.data.opening import Opened, open_table
 from semhub.data.rows import BadRow, Row, flaw, refuse
 from semhub.data.sources import Source
 from semhub.errors import BadInput
@@ -25,6 +25,7 @@ from semhub.types import Media
 
 MOST_PIXELS = 40_000_000
 MAX_CHARS = 2000
+CAPTIONS = "captions_val2017.json"
 LICENCE = "captions and maps CC BY 4.0 (COCO, cocodataset.org); photos under their owners' licences on Flickr"
 INSTEAD = (
     "put captions_val2017.json (and panoptic_val2017.json with its folder of PNGs) into data/coco/annotations/ and the photos into "
@@ -104,8 +105,9 @@ def read_coco(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     A table has the columns `file` (or `image`), `captions` (or `caption`), and optionally `license`. Images that cannot be shown
     are left out and counted. Raises BadInput for other bad rows (unless `skip_bad`) and where nothing is left.
     """
+    photos, found = found_in(str(path_or_id))
     kept, bad, broken, counts = [], [], [], Counter()
-    for made in found_in(str(path_or_id)):
+    for made in photos:
         counts["rows"] += 1
         if isinstance(made, BadRow):
             bad.append(made)
@@ -121,42 +123,35 @@ def read_coco(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     hash = hashlib.sha256("".join(f"{p.id} {p.content} {p.caption}\n" for p in kept).encode()).hexdigest()
     how = "spaCy" if tagger() else f"a list of {len(NOUNS)} nouns (spaCy and en_core_web_sm are not installed)"
     told = f"coco: {len(kept):,} of {counts['rows']:,} images kept, {counts['with a map']:,} with a map; nouns of captions by {how}"
-    return Source(tuple(kept), str(path_or_id), hash, licences(kept), dict(counts), bad + broken, [told])
+    return Source(tuple(kept), found.source, hash, licences(kept, found.licence), dict(counts), bad + broken, [told], found.revision)
 
 
-def licences(photos: Sequence[Photo]) -> str:
+def licences(photos: Sequence[Photo], usual: str) -> str:
     own = Counter(photo.licence for photo in photos if photo.licence)
-    return LICENCE + (": " + ", ".join(f"{name} ({n})" for name, n in own.most_common()) if own else "")
+    return usual + (": " + ", ".join(f"{name} ({n})" for name, n in own.most_common()) if own else "")
 
 
-def found_in(source: str) -> Iterator[Photo | BadRow]:
+def found_in(source: str) -> tuple[Iterator[Photo | BadRow], Opened]:
+    """The photos, and where they came from."""
     path = Path(source).expanduser()
-    if path.is_dir():
-        official = next(
-            (file for file in (path / "annotations" / "captions_val2017.json", path / "captions_val2017.json") if file.is_file()), None
-        )
-        table = path / "captions.jsonl"
-        if official:
-            return from_annotations(path, official)
-        if table.is_file():
-            return from_rows(TABLES[".jsonl"](table), path)
-    if path.is_file() and kind(path) in TABLES:
-        return from_rows(TABLES[kind(path)](path), path.parent)
-    asked = None if path.exists() or path.suffix in TABLES else hub_id(source)
-    if asked is None:
-        raise BadInput(f"There are no photos with captions at {source}; {INSTEAD}.")
-    return from_rows(read_hub(asked, INSTEAD), None)
+    official = next((file for file in (path / "annotations" / CAPTIONS, path / CAPTIONS) if file.is_file()), None)
+    if official:
+        return from_annotations(path, official), Opened((), source, LICENCE)
+    found = open_table(source, "photos with captions", INSTEAD, LICENCE, ("captions.jsonl",))
+    beside = path if path.is_dir() else path.parent if path.is_file() else None
+    return from_rows(found.rows, beside), found
 
 
 def from_annotations(folder: Path, captions: Path) -> Iterator[Photo | BadRow]:
     """COCO's own layout: the first caption of each image, in order of image id."""
-    said = json.loads(captions.read_text(encoding="utf-8"))
-    named = {each["id"]: each["name"] for each in said.get("licenses", ())}
-    first: dict[int, str] = {}
-    for each in sorted(said["annotations"], key=lambda one: one["id"]):
-        first.setdefault(each["image_id"], each["caption"].strip())
+    with of_coco(captions) as said:
+        named = {each["id"]: each["name"] for each in said.get("licenses", ())}
+        first: dict[int, str] = {}
+        for each in sorted(said["annotations"], key=lambda one: one["id"]):
+            first.setdefault(each["image_id"], each["caption"].strip())
+        images = [{**each, "file_name": str(each["file_name"])} for each in sorted(said["images"], key=lambda one: one["id"])]
     maps, names = panoptic(captions.parent)
-    for number, image in enumerate(sorted(said["images"], key=lambda one: one["id"]), 1):
+    for number, image in enumerate(images, 1):
         file = next((at for at in (folder / "val2017" / image["file_name"], folder / image["file_name"]) if at.is_file()), None)
         if file is None or image["id"] not in first:
             yield BadRow(captions.name, number, f"{image['file_name']} {'has no caption' if file else 'is not there'}")
@@ -165,17 +160,29 @@ def from_annotations(folder: Path, captions: Path) -> Iterator[Photo | BadRow]:
         yield photo(str(image["id"]), first[image["id"]], licence, file, maps.get(image["id"]), names.get(image["id"], {}))
 
 
+@contextmanager
+def of_coco(file: Path) -> Iterator[dict]:
+    """A file of annotations; what is none, or lacks a part that is looked up meanwhile, becomes BadInput."""
+    try:
+        yield json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise BadInput(f"{file} cannot be read as COCO's annotations ({problem}).") from problem
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise BadInput(f"{file} has not the layout of COCO's annotations ({type(problem).__name__}: {problem}).") from problem
+
+
 def panoptic(folder: Path) -> tuple[dict[int, Path], dict[int, dict[int, str]]]:
     """(image -> its map, image -> part -> name of its category); nothing where there are no maps."""
     file = folder / "panoptic_val2017.json"
     if not file.is_file():
         return {}, {}
-    said = json.loads(file.read_text(encoding="utf-8"))
-    categories = {each["id"]: each["name"] for each in said["categories"]}
-    maps = {each["image_id"]: file.with_suffix("") / each["file_name"] for each in said["annotations"]}
-    names = {
-        each["image_id"]: {part["id"]: categories[part["category_id"]] for part in each["segments_info"]} for each in said["annotations"]
-    }
+    with of_coco(file) as said:
+        categories = {each["id"]: each["name"] for each in said["categories"]}
+        maps = {each["image_id"]: file.with_suffix("") / each["file_name"] for each in said["annotations"]}
+        names = {
+            each["image_id"]: {part["id"]: categories[part["category_id"]] for part in each["segments_info"]}
+            for each in said["annotations"]
+        }
     return {image: at for image, at in maps.items() if at.is_file()}, names
 
 

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from semhub.data.folder import TABLES, kind
-from semhub.data.hub import hub_id, read_hub
+from semhub.data.opening import open_table
 from semhub.data.rows import BadRow, Row, flaw, refuse
 from semhub.data.sources import Source
-from semhub.errors import BadInput
 from semhub.types import Mark, Prompt
 
 MAX_CHARS = 20_000
@@ -68,8 +66,9 @@ def read_programs(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     Columns: `code`; optional `text` (or `prompt`), `test_list`, `task_id`. CR LF becomes LF, which Python does not tell apart.
     Raises BadInput for bad rows (unless `skip_bad`) and where there is nothing to read.
     """
+    found = open_table(str(path_or_id), "table of programs", INSTEAD, LICENCE, ("mbpp.jsonl",))
     kept, bad, counts = [], [], Counter()
-    for number, row in enumerate(rows_of(str(path_or_id)), 1):
+    for number, row in enumerate(found.rows, 1):
         made = row if isinstance(row, BadRow) else program_of(row, number)
         counts["rows"] += 1
         if isinstance(made, BadRow):
@@ -82,19 +81,7 @@ def read_programs(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     refuse(bad, str(path_or_id), len(kept), skip_bad)
     lost = counts["left out: does not parse"]
     notices = [f"code: {len(kept):,} of {counts['rows']:,} programs kept" + (f" ({lost:,} do not parse)" if lost else "")]
-    return Source(tuple(kept), str(path_or_id), digest(kept), LICENCE, dict(counts), bad, notices)
-
-
-def rows_of(source: str) -> Iterable[Row | BadRow]:
-    path = Path(source).expanduser()
-    if path.is_dir() and (path / "mbpp.jsonl").is_file():
-        path = path / "mbpp.jsonl"
-    if path.is_file() and kind(path) in TABLES:
-        return TABLES[kind(path)](path)
-    asked = None if path.exists() or path.suffix in TABLES else hub_id(source)
-    if asked is None:
-        raise BadInput(f"There is no table of programs at {source}; {INSTEAD}.")
-    return read_hub(asked, INSTEAD)
+    return Source(tuple(kept), found.source, digest(kept), found.licence, dict(counts), bad, notices, found.revision)
 
 
 def program_of(row: Row, number: int) -> Program | BadRow:
@@ -250,7 +237,7 @@ def range_prompts(programs: Sequence[Program]) -> tuple[list[Prompt], dict[str, 
         ends = sorted(source.span(n.func)[1] for n in calls if n.func.id == "range" and len(n.args) == 1 and not n.keywords)
         found = [end + 1 for end in ends if program.code[end : end + 1] == "("]
         if not found:
-            left_out[program.id] = "no range with one argument"
+            left_out[program.id] = "white space between range and its bracket" if ends else "no range with one argument"
         prompts += [Prompt(f"{program.id}:{end}", "code", program.code[:end], {"source": program.id}) for end in found]
     return prompts, left_out
 

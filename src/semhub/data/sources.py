@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semhub.data.rows import BadRow
-from semhub.errors import UnknownName
+from semhub.errors import BadInput, UnknownName
 
 READERS: dict[str, str] = {  # kind -> "module:function"
     "code": "programs:read_programs",
@@ -18,6 +18,10 @@ READERS: dict[str, str] = {  # kind -> "module:function"
     "coco": "photos:read_coco",
     "vggsound": "clips:read_vggsound",
     "spoken-digits": "clips:read_digits",
+    "cedict": "wordlens:read_dictionary",
+    "wikipedia": "running:read_wikipedia",
+    "mc4": "running:read_mc4",
+    "sentiments": "reviews:read_sentiments",
 }
 
 
@@ -26,6 +30,7 @@ class Source:
     """What one reader found: `items` for the tasks of its kind, and all that a result must say about them.
 
     `hash`: sha256 of the items themselves. `counts`: items kept and dropped, by reason. `skipped`: bad rows left out.
+    `revision`: the commit of a data set on the hub.
     """
 
     items: Any = field(repr=False)
@@ -35,10 +40,12 @@ class Source:
     counts: Mapping[str, int] = field(default_factory=dict)
     skipped: list[BadRow] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    revision: str | None = None
 
     def record(self) -> dict:
         """What `spec.json` keeps."""
-        return {"source": self.source, "hash": self.hash, "licence": self.licence, "counts": dict(self.counts)}
+        facts = {"source": self.source, "hash": self.hash, "licence": self.licence, "counts": dict(self.counts)}
+        return facts if self.revision is None else facts | {"revision": self.revision}
 
 
 def read_source(name: str, path: str | Path, skip_bad: bool = False) -> Source:
@@ -46,9 +53,26 @@ def read_source(name: str, path: str | Path, skip_bad: bool = False) -> Source:
 
     Raises UnknownName for a kind that there is not, BadInput for what cannot be read.
     """
-    if name not in READERS:
-        raise UnknownName("kind of data (--data NAME=PATH)", name, READERS)
-    return reader(name)(path, skip_bad)
+    return reader(kind_of(name))(path, skip_bad)
+
+
+def kind_of(name: str) -> str:
+    """The kind that is called so, or by another name of its data (`mbpp` -> `code`). Raises UnknownName."""
+    if name in READERS:
+        return name
+    from semhub.data.known import KNOWN
+
+    others = {other: each.name for each in KNOWN for other in each.also}
+    parallel = {first_word(each.name): each.name for each in KNOWN if each.option.startswith("--pairs")}
+    if first_word(name) in parallel:
+        raise BadInput(f"{parallel[first_word(name)]} is parallel text: give it as --pairs PATH, not as --data {name}=PATH.")
+    if name not in others:
+        raise UnknownName("kind of data (--data NAME=PATH)", name, (*READERS, *others))
+    return others[name]
+
+
+def first_word(name: str) -> str:
+    return name.lower().split("-")[0]
 
 
 def reader(name: str) -> Callable[[str | Path, bool], Source]:

@@ -4,6 +4,8 @@ CC-CEDICT, lines of text and a segmenter in; words of one token with glosses of 
 left out. Knows no model: encodings and the token of a gloss come from functions that are passed in.
 """
 
+import hashlib
+import json
 import logging
 import re
 import warnings
@@ -15,9 +17,12 @@ from pathlib import Path
 from typing import Protocol
 
 from semhub.data.rows import BadRow, encoding_flaw, read_lines, refuse
+from semhub.data.sources import Source
 from semhub.errors import BadInput
 from semhub.types import Cloze
 
+LICENCE = "CC BY-SA 4.0 (CC-CEDICT, mdbg.net/chinese/dictionary?page=cc-cedict)"
+INSTEAD = "put cedict_1_0_ts_utf-8_mdbg.txt.gz of www.mdbg.net into data/ and pass --data cedict=data/cedict_1_0_ts_utf-8_mdbg.txt.gz"
 _ENTRY = re.compile(r"(\S+) (\S+) \[+[^\]]*\]+ /(.+)/\s*")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OPEN = re.compile(r"[(\[].*")  # a bracket that closes only in a later gloss
@@ -96,6 +101,21 @@ def read_cedict(path: str | Path, skip_bad: bool = False) -> Glosses:
             words.setdefault(match[2], {})[gloss] = None
     refuse(bad, str(path), counts["kept"], skip_bad)
     return Glosses({word: tuple(glosses) for word, glosses in words.items()}, dict(counts), bad)
+
+
+def read_dictionary(path: str | Path, skip_bad: bool = False) -> Source:
+    """CC-CEDICT as a Source whose `items` are its words with their glosses. Raises BadInput for bad lines, unless `skip_bad`."""
+    place = Path(path).expanduser()
+    file = next(iter(sorted(place.glob("cedict*"))), place) if place.is_dir() else place
+    if not file.is_file():
+        raise BadInput(f"There is no dictionary at {path}; {INSTEAD}.")
+    found = read_cedict(file, skip_bad)
+    counts = {"rows": sum(found.counts.values()) + len(found.skipped), "kept": found.counts["kept"]}
+    counts |= {f"left out: {why}": n for why, n in found.counts.items() if why != "kept"}
+    counts |= {"left out: bad rows": len(found.skipped)} if found.skipped else {}
+    hash = hashlib.sha256(json.dumps(found.words, sort_keys=True).encode()).hexdigest()
+    notice = f"cedict: {counts['kept']:,} of {counts['rows']:,} entries kept, {len(found.words):,} words"
+    return Source(found.words, str(path), hash, LICENCE, counts, found.skipped, [notice])
 
 
 def first_gloss(glosses: str) -> str:

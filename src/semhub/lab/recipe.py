@@ -214,7 +214,6 @@ def _checked_senses(recipe: Senses, where: str) -> Senses:
     return recipe
 
 
-
 def _filled(kind: type, table: Mapping, where: str):
     known = {entry.name: entry for entry in fields(kind)}
     for key in table:

@@ -3,6 +3,7 @@
 `carry_out(declaration, bench)` finds the procedure; importing this room loads neither torch nor a model.
 """
 
+from dataclasses import replace
 from importlib import import_module
 
 from semhub.methods.declare import (
@@ -25,6 +26,7 @@ from semhub.methods.declare import (
     Steer,
     Trajectory,
 )
+from semhub.methods.tally import tally
 
 PROCEDURES = {
     Compare: ("compare", "compare"),
@@ -54,6 +56,7 @@ __all__ = [
 
 
 def carry_out(declaration: Declaration, bench) -> Result:
-    """Put a declared question to the model on the bench."""
+    """Put a declared question to the model on the bench; `tally` among the extras says what was kept and dropped."""
     module, name = PROCEDURES[type(declaration)]
-    return getattr(import_module(f"semhub.methods.{module}"), name)(declaration, bench)
+    found = getattr(import_module(f"semhub.methods.{module}"), name)(declaration, bench)
+    return replace(found, extras={**found.extras, "tally": tally(declaration, found)})

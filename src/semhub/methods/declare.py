@@ -49,6 +49,7 @@ class Compare:
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
     when they are not independent. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched`
     too, whose negative is the item of the same length that shares most tokens. `around`: compare only pairs with this type.
+    `left_out`: items that the task did not take, by split and reason.
     """
 
     types: tuple[str, ...]
@@ -68,6 +69,7 @@ class Compare:
     alike: bool = False
     special: bool = True
     around: str | None = None
+    left_out: Mapping[Split, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,7 @@ class Steer:
     `pushes`: source type -> its push; `main`: the one that is swept and controlled (the first by default).
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
-    `relative`: those of the judges that also get what the same prompts wrote without a push.
+    `relative`: those of the judges that also get what the same prompts wrote without a push. `left_out`: what the task did not take.
     `at_choice`: measures judged at the chosen layer only. `judged_by()`: facts about the judges that go into the result, and
     how often they are right on texts of each type whose answer is known.
     `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
@@ -267,6 +269,7 @@ class Steer:
     at_choice: tuple[str, ...] = ()
     judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +293,7 @@ class Inject:
     spread: bool = False
     judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +322,7 @@ class Repaint:
     wrong: Callable[[Prompt], tuple[str, str]] | None = None
     by: str | None = None
     intervals: bool = True
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from semhub.report import fonts, plots, prose, tables, tokenmap
 from semhub.report.answers import Answer, answers
 from semhub.report.figures import figures_of
 from semhub.report.folder import Run, listed, mapped, read_run
+from semhub.report.kept import kept_table
 from semhub.report.plots import Plot
 from semhub.report.tables import Table
 from semhub.report.words import described
@@ -29,7 +30,7 @@ KEY_FIGURES = {
     "anchored": ("anchor-models", "prob-answers"),
     "used": ("sentiment_change-controls", "sentiment-dose", "sentiment_change-layers"),
 }
-WORDED = ("what", "group", "against", "verdict", "task", "anchor")  # columns of words, which start at the left
+WORDED = ("of", "left out", "what", "group", "against", "verdict", "task", "anchor")  # columns of words, which start at the left
 TASKS = {"shared": "multilingual/similarity", "anchored": "multilingual/lens", "used": "multilingual/steering"}  # whose figures lead
 
 
@@ -66,8 +67,9 @@ def write(folder: Path, limits: Thresholds = LIMITS) -> Path:
     tasks = [task_section(run, task, pictures[task]) for task in run.tasks]
     controls = tables.controls_table(run)
     maps = tokenmap.maps(run)
-    write_files(run, folder, [*(s.table for s in (*claims, *tasks)), controls], maps)
-    page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps)
+    kept = kept_table(run)
+    write_files(run, folder, [*(s.table for s in (*claims, *tasks)), controls, kept], maps)
+    page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps, kept=kept)
     write_whole(folder / "report.html", page.encode("utf-8", "replace"))
     return folder / "report.html"
 
@@ -141,7 +143,15 @@ def within_budget(sections: Iterable[Section]) -> list[Section]:
 # the page ------------------------------------------------------------------------------------------------------------
 
 
-def render(run: Run, *, claims: Sequence[Section], tasks: Sequence[Section], controls: Table | None, maps: Sequence[tokenmap.Map]) -> str:
+def render(
+    run: Run,
+    *,
+    claims: Sequence[Section],
+    tasks: Sequence[Section],
+    controls: Table | None,
+    maps: Sequence[tokenmap.Map],
+    kept: Table | None = None,
+) -> str:
     """The page as text. Everything that a run brings is escaped; only figures drawn here go in as they are."""
     sections = within_budget([*claims, *tasks])
     values = {
@@ -150,6 +160,7 @@ def render(run: Run, *, claims: Sequence[Section], tasks: Sequence[Section], con
         "tasks": sections[len(claims) :],
         "controls": controls,
         "maps": maps,
+        "kept": kept,
         "kinds": tokenmap.legend(maps),
         "prose": prose,
         "tokenmap": tokenmap,

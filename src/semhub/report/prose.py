@@ -3,7 +3,7 @@
 Composed by rule from spec and readings; quotes no value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from semhub.report.folder import Run, listed, mapped
@@ -158,7 +158,8 @@ def items_told(run: Run) -> str:
     types = listing(type_name(str(t)) for t in listed(run.spec.get("types")))
     among = f" in {types}" if types else ""
     if run.world_items:
-        return f"Items are semhub's own generated sentences{among}, held out from the training of its bundled models by meaning."
+        own = f"Items are semhub's own generated sentences{among}, held out from the training of its bundled models by meaning."
+        return f"{own} Real data: {real}." if (real := real_data(run)) else own
     source = mapped(run.spec.get("data")).get("source")
     return f"Items are the user's own{among} ({source})." if source else f"Items{among}: their source was not recorded."
 
@@ -167,10 +168,18 @@ def world_note(run: Run) -> str:
     """What must be known of the items before any figure is believed."""
     if not run.world_items:
         return ""
-    note = "All items are sentences of semhub's own small generated world, in real words and grammar; they are not natural text."
+    real = real_data(run)
+    which = f"Real data were read: {real}. All other items" if real else "All items"
+    note = f"{which} are of semhub's own small generated world, in real words and grammar; they are not natural text."
     if run.main.role != "hub":
         note += f" What {run.main.name} shows on them need not hold for natural text; give your own with --pairs."
     return note
+
+
+def real_data(run: Run) -> str:
+    """The kinds of real data (`--data`) and where each came from."""
+    kinds = mapped(mapped(run.spec.get("data")).get("kinds"))
+    return listing([f"{name} ({mapped(each).get('source')})" for name, each in kinds.items()]) if kinds else ""
 
 
 def needs_told() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -194,11 +203,20 @@ def provenance(run: Run) -> list[tuple[str, str]]:
         ("limit of items per task", run.spec.get("limit") or "none"),
         ("types", ", ".join(str(t) for t in listed(run.spec.get("types"))) or None),
         ("data", f"{data['source']} (hash {data.get('hash', 'not recorded')})" if data.get("source") else None),
+        *([("licence of the data", data["licence"])] if data.get("licence") else []),
+        *([("commit of the data", data["revision"])] if data.get("revision") else []),
+        *((f"data: {name}", source_told(mapped(each))) for name, each in mapped(data.get("kinds")).items()),
         ("rows left out as bad", data.get("skipped")),
         ("scorers of generated text", run.spec.get("scorers")),
         *mapped(run.spec.get("versions")).items(),
     ]
     return [(name, "not recorded" if value is None else str(value)) for name, value in facts]
+
+
+def source_told(source: Mapping) -> str:
+    """Where real data came from, at which commit, their licence and hash."""
+    commit = f" at commit {source['revision']}" if source.get("revision") else ""
+    return f"{source.get('source')}{commit}; licence: {source.get('licence', 'not recorded')}; hash {source.get('hash', 'not recorded')}"
 
 
 def certificate(subject) -> list[tuple[str, str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from semhub.errors import RunMismatch, SemhubError
+from semhub.errors import BadInput, RunMismatch, SemhubError
 from semhub.runs import store
 from semhub.runs.plan import Part, Plan
 from semhub.runs.spec import same_spec
@@ -79,13 +79,19 @@ class Desk:
         watch(here)
         started = time.monotonic()
         told = lambda done, total: watch(replace(here, kind="progress", done=done, total=total))  # noqa: E731
-        result = self.perform(part.task, model, progress=told, memo=self.memos.setdefault(part.model, {}), **self.plan.arguments())
+        try:
+            result = self.perform(part.task, model, progress=told, memo=self.memos.setdefault(part.model, {}), **self.plan.arguments())
+        except BadInput as error:
+            if self.plan.named(part.task):
+                raise
+            result = refused(error)
+            watch(Event("note", note=f"Left out: {part.task} on {part.model}: {error}"))
         _check(result, part, model, self.plan)
         seconds = round(time.monotonic() - started, 2)
         extras = {"task": part.task, "model": model.name, **result.extras}
         facts = {"task": part.task, "model": part.model, "seconds": seconds, "rows": len(result.readings)}
         store.write_part(self.folder, part.file, result.readings, result.outcomes, extras, facts)
-        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s"))
+        watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s{kept_in(extras)}"))
 
     def _open(self, name: str, watch: Watch):
         watch(Event("opening", note=name))
@@ -97,6 +103,20 @@ class Desk:
             store.write_whole(self.folder / "tokens.json", store.to_json(self.show(self.plan, model)))
         self.models[name] = model
         return model
+
+
+def kept_in(extras: Mapping) -> str:
+    """What the task kept and dropped, for the line that a person reads."""
+    from semhub.methods.tally import told
+
+    return f"; {told(extras['tally'])}" if extras.get("tally") else ""
+
+
+def refused(error: BadInput):
+    """The result of a task that nobody named and that has nothing to read with this model: no rows, and the reason."""
+    from semhub.methods.declare import Result
+
+    return Result((), (), {"refused": str(error)})
 
 
 def carry_out(
@@ -140,6 +160,9 @@ def carry_out(
             for part in missing:
                 desk.do(part, told)
         table = store.gather(folder, [part.file for part in plan.parts])
+        if not table.num_rows:
+            reasons = [extras["refused"] for extras in store.extras(folder).values() if extras.get("refused")]
+            raise BadInput(f"No task could be asked: {'; '.join(reasons) or 'none gave a reading'}")
         watch(Event("gathered", done=table.num_rows))
     return Run(folder, len(missing), kept, table.num_rows, time.monotonic() - started)
 

@@ -5,11 +5,12 @@ Opens no network and writes nothing; it reads the user's own data once.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
+from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_pairs_of
 from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, versions
 from semhub.runs.store import part_name, slug
 
@@ -68,6 +69,10 @@ class Plan:
             "scorers": spec.scorers,
         }
 
+    def named(self, task: str) -> bool:
+        """Whether a person asked for this very task, not for its domain or for all: then what it cannot do ends the run."""
+        return task in self.asked.get("tasks", (task,))
+
     def keywords(self, model: str) -> dict:
         """How `model` is opened: a bundled control takes only what concerns the machine, a twin all that holds for its model."""
         words, first = self.spec.opening.keywords(), self.spec.models[0]
@@ -87,6 +92,7 @@ class Plan:
         bad = [asdict(row) for row in self.bad_rows()]
         spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
         spec["data"]["skipped_rows"] = bad[:SHOWN]
+        spec["data"] |= {key: getattr(self.pairs, key) for key in ("licence", "revision", "counts") if getattr(self.pairs, key, None)}
         spec["data"]["kinds"] = {name: loaded.record() for name, loaded in self.data.items()}
         spec["types"] = list(self.known_types())
         return spec
@@ -135,16 +141,19 @@ def prepare(
     fit are done. `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
+    tasks = tuple(tasks)
     asked = dict(locals())
     _known("protocol", protocol, PROTOCOLS)
     _known("scorers", scorers, SCORERS)
     _at_least("limit", limit, 1)
     _at_least("batch-tokens", batch_tokens, 1)
     name, opened = _named(model)
-    own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
-    own_data = _read_data(data or {}, skip_bad)
+    own_pairs, own_items = own_pairs_of(pairs, types, skip_bad), own_items_of(items, skip_bad)
+    own_data = own_data_of(data or {}, skip_bad)
+    types = own_pairs.types if types and own_pairs else types  # `eng,zho-CN` are called en and zh from here on
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
-    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened)
+    given = given_to_tasks(seed=seed, limit=limit, types=types, pairs=own_pairs, items=own_items, data=own_data)
+    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened, given)
     roles = _roles(name, controls) | (_twin(name, opened) if twin else {})
     spec = Spec(
         tasks=tuple(chosen),
@@ -227,6 +236,7 @@ def _choose(
     types: tuple[str, ...] | None,
     pairs,
     opened: Mapping[str, object],
+    given: Callable[[], object],
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not."""
     known = _catalogue() if suite is None else _of_suite(suite, asked)
@@ -242,6 +252,13 @@ def _choose(
         why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
         left_out = {name: reason for name, task in known.items() if (reason := why(task))}
         chosen = {name: task for name, task in known.items() if name not in left_out and task.usual}
+    unsuited = {name: reason for name, task in chosen.items() if (reason := task.unsuited(protocol, given()))}
+    if named := [name for name in asked if name in unsuited]:
+        raise BadInput(f"{named[0]} {unsuited[named[0]]}.")
+    left_out |= unsuited
+    chosen = {name: task for name, task in chosen.items() if name not in unsuited}
+    if not chosen and unsuited:
+        raise BadInput(f"No task that was asked for suits the data: {'; '.join(f'{n} {why}' for n, why in unsuited.items())}.")
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
@@ -326,30 +343,6 @@ def _load_tasks(files: Sequence[str | Path]) -> dict[str, str]:
 
 def _bundled_types(model: str) -> tuple[str, ...] | None:
     return next((tuple(each.types) for each in _bundled() if each.name == model), None)
-
-
-def _read_pairs(path, types, skip_bad):
-    if path is None:
-        return None
-    from semhub.data.pairs import read_pairs
-
-    return read_pairs(path, types=types, skip_bad=skip_bad)
-
-
-def _read_items(path, skip_bad):
-    if path is None:
-        return None
-    from semhub.data.items import read_items
-
-    return read_items(path, skip_bad=skip_bad)
-
-
-def _read_data(asked: Mapping, skip_bad: bool) -> dict[str, object]:
-    if not asked:
-        return {}
-    from semhub.data.sources import read_source
-
-    return {name: read_source(name, path, skip_bad) for name, path in asked.items()}
 
 
 def _catalogue() -> dict:

@@ -55,6 +55,10 @@ class Given:
         """How many items: the run's limit, or what is usual for this task."""
         return usual if self.limit is None else self.limit
 
+    def beyond(self, found: int, kept: int) -> dict[str, int]:
+        """Items that a limit leaves out, as `left_out` counts them."""
+        return {"beyond the limit": found - kept} if found > kept else {}
+
     def among(self, known: tuple[str, ...], least: int = 1) -> tuple[str, ...]:
         """The types asked for that are `known`, in that order, the dominant one first. Raises BadInput for fewer than `least`."""
         asked = known if self.types is None else tuple(t for t in known if t in self.types)
@@ -68,7 +72,8 @@ class Task:
     """One entry of the catalogue: what is asked, of what, and what answer would count against the claim.
 
     `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`:
-    whether a run that names no task asks it. Called, it gives its declaration.
+    whether a run that names no task asks it. `unsuited(protocol, given)`: why it cannot be asked of these data, or None.
+    Called, it gives its declaration.
     """
 
     name: str
@@ -84,10 +89,13 @@ class Task:
     needs: tuple[str, ...] = ()
     usual: bool = True
     protocols: tuple[str, ...] = PROTOCOLS
+    unsuited: Callable[[str, Given], str | None] = field(default=lambda protocol, given: None, repr=False)
 
     def __call__(self, protocol: str, given: Given) -> Declaration:
         if protocol not in self.protocols:
             raise UnknownName(f"protocol of {self.name}", protocol, self.protocols)
+        if reason := self.unsuited(protocol, given):
+            raise BadInput(f"{self.name} {reason}.")
         return self.declare(protocol, given)
 
     def fits(self, types: tuple[str, ...] | set[str]) -> bool:
@@ -96,7 +104,7 @@ class Task:
 
     def facts(self) -> dict:
         """Everything that the task states, for a person or a program to read; `protocol`: how `paper` is reproduced."""
-        said = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "declare"}
+        said = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("declare", "unsuited")}
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
         return plain | {"protocol": cleandoc(self.declare.__doc__ or "")}
 

@@ -3,6 +3,7 @@
 Sounds are synthesised from the world, or real ones: VGGSound (`--data vggsound=FOLDER`) or spoken digits (`--data spoken-digits=FOLDER`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +17,7 @@ from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("audio", *LANGUAGES)
 TAKES, RELEASE_CLIPS, CASES = 6, 1_000, 56
+REAL = ("vggsound", "spoken-digits")  # kinds of the user's own sounds
 MARK = MARKS["audio"]
 PROMPT = f"USER: {MARK}\nASSISTANT:"
 ASKED = f"USER: {MARK}\nIs this animal a mammal?\nASSISTANT:"
@@ -41,7 +43,7 @@ class Heard:
 
 def sounds(given: Given, takes: int = TAKES) -> list[Heard]:
     """The user's clips, or `takes` of each of the world's held-out sounds; with a limit, evenly chosen from all."""
-    for name in ("vggsound", "spoken-digits"):
+    for name in REAL:
         if name in given.data:
             clips = evenly(given.data[name].items, given.many(RELEASE_CLIPS))
             return [Heard(clip.id, clip.media, {"en": clip.label}, clip.source, animal(clip.label)) for clip in clips]
@@ -70,7 +72,7 @@ def languages(given: Given, found: Sequence[Heard]) -> tuple[str, ...]:
 
 
 def split(given: Given) -> str | None:
-    return None if {"vggsound", "spoken-digits"} & set(given.data) else "test"
+    return None if set(REAL) & set(given.data) else "test"
 
 
 # 19. similarity ------------------------------------------------------------------------------------------------------
@@ -94,19 +96,22 @@ def similarity(protocol: str, given: Given) -> Compare:
     One clip for each label, so that the mean over other items is the mean over other labels. (SALMONN's prompt puts the sound between
     <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
     """
-    found = one_for_each(sounds(given, takes=1))
+    every = sounds(given, takes=1)
+    found = one_for_each(every)
+    spared = {split(given): {"another sound of the same label": len(every) - len(found)} | unheard(given, len(every))}
     types = ("audio", *(("en",) if protocol == "paper" else languages(given, found)))
     if len(found) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
     concepts = [concept_of(each, types) for each in found]
     place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
     if protocol == "paper":
-        return Compare(types, {split(given): concepts}, (place,), first_layer=1, normed_end=True, intervals=False)
+        sets = {split(given): concepts}
+        return Compare(types, sets, (place,), first_layer=1, normed_end=True, intervals=False, left_out=spared)
     places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
-    return Compare(
-        types, {split(given): concepts}, places, ("raw", "centred"), ("adjusted_cosine", "p_at_1", "p_value"), beside, around="audio"
-    )
+    measures = ("adjusted_cosine", "p_at_1", "p_value")
+    sets = {split(given): concepts}
+    return Compare(types, sets, places, ("raw", "centred"), measures, beside, around="audio", left_out=spared)
 
 
 def one_for_each(found: Sequence[Heard]) -> list[Heard]:
@@ -137,11 +142,12 @@ def concept_of(heard: Heard, types: Sequence[str]) -> Concept:
 def lens(protocol: str, given: Given) -> DecodeMedia:
     """`paper` reproduces the release: exp of the mean log p(first sub-token) over audio positions and label words, raw residual."""
     found = sounds(given)
+    spared = unheard(given, len(found))
     types = ("en",) if protocol == "paper" else languages(given, found)
     sights = [sight_of(each, found, types, given.seed) for each in found]
     if protocol == "paper":
-        return DecodeMedia(types, {split(given): sights}, "geometric", Lens({None: "none"}, **NORMED_END))
-    return DecodeMedia(types, {split(given): sights}, "geometric", Lens(**READ), rise=True)
+        return DecodeMedia(types, {split(given): sights}, "geometric", Lens({None: "none"}, **NORMED_END), left_out=spared)
+    return DecodeMedia(types, {split(given): sights}, "geometric", Lens(**READ), rise=True, left_out=spared)
 
 
 def sight_of(heard: Heard, found: Sequence[Heard], types: Sequence[str], seed: int) -> Sight:
@@ -175,16 +181,17 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     baseline="no push; in sound also a random direction, the word of another animal of the same kind, and layer 0",
     measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound also change and excess',
     against="mammals and others moved alike, or no further than the controls move them",
+    unsuited=lambda protocol, given: no_animals(protocol, given),
 )
 def intervention(protocol: str, given: Given) -> Repaint:
     """`paper` reproduces the release: U[new] - U[old] times 10 to 100 at the audio positions after block 14, p(Yes) over p(Yes or No).
 
     The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth.
     """
-    prompts = animals(given)
+    prompts, spared = animals(given)
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
     where = lambda prompt: "audio"  # noqa: E731
-    asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10))}
+    asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10)), "left_out": spared}
     if protocol == "paper":
         return Repaint(prompts, words, where, "en", writes=(Fraction(14, 40),), intervals=False, **asked)
     same = lambda prompt: (prompt.facets["same"], prompt.facets["old"])  # noqa: E731
@@ -192,24 +199,39 @@ def intervention(protocol: str, given: Given) -> Repaint:
     return Repaint(prompts, words, where, "en", writes=writes, controls=controls, wrong=same, **asked | {"strengths": (10.0, 40.0, 100.0)})
 
 
-def animals(given: Given) -> list[Prompt]:
-    """One prompt for each animal that is heard, with an animal of the other kind and another of its own.
-
-    Raises BadInput where mammals or others are missing.
-    """
+def animals(given: Given) -> tuple[list[Prompt], dict[str, int]]:
+    """One prompt for each animal that is heard, with an animal of the other kind and another of its own; and what is not asked about."""
     every = replace(given, limit=None)  # a limit is one of the questions
-    found = [each for each in one_for_each(sounds(every, takes=1)) if each.mammal is not None]
+    heard = sounds(every, takes=1)
+    of_labels = one_for_each(heard)
+    found = [each for each in of_labels if each.mammal is not None]
+    spared = {"another sound of the same label": len(heard) - len(of_labels)} | unheard(every, len(heard))
+    spared |= {"its label names no animal that is known to be a mammal or none": len(of_labels) - len(found)}
     kinds = {kind: [word(each) for each in found if each.mammal is kind] for kind in (True, False)}
-    if min(map(len, kinds.values())) < 2:
-        counts = f"{len(kinds[True])} mammals and {len(kinds[False])} others"
-        raise BadInput(f"audio/intervention needs two mammals and two other animals among the labels; found {counts}.")
     prompts = []
     for each in evenly(found, given.many(CASES)):
         rng = Random(f"animal:{each.id}:{given.seed}")
         same = rng.choice([other for other in kinds[each.mammal] if other != word(each)])
         facets = {"old": word(each), "new": rng.choice(kinds[not each.mammal]), "same": same}
         prompts.append(Prompt(each.id, "audio", ASKED, {**facets, "kind": "mammal" if each.mammal else "other"}, each.media))
-    return prompts
+    return prompts, spared | given.beyond(len(found), len(prompts))
+
+
+def unheard(given: Given, taken: int) -> dict[str, int]:
+    """Why sounds of the user's are not among those taken."""
+    name = next((name for name in REAL if name in given.data), None)
+    return {} if name is None else given.beyond(len(given.data[name].items), taken)
+
+
+def no_animals(protocol: str, given: Given) -> str | None:
+    """Why nothing can be asked about the animals among the user's labels, or None."""
+    name = next((name for name in REAL if name in given.data), None)
+    if name is None:
+        return None
+    kinds = Counter(animal(label) for label in {clip.label for clip in given.data[name].items})
+    if min(kinds[True], kinds[False]) >= 2:
+        return None
+    return f"needs two mammals and two other animals among the labels of --data {name}, which has {kinds[True]} and {kinds[False]}"
 
 
 def word(heard: Heard) -> str:

@@ -3,7 +3,8 @@
 Programs are the world's, or real ones (`--data code=mbpp.jsonl`): they are parsed, never run.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from semhub.data import programs
@@ -33,6 +34,13 @@ def some(given: Given, marks: Sequence, usual: int | None = None) -> list:
     return [marks[i * len(marks) // n] for i in range(n)]
 
 
+def limited(given: Given, marks: Sequence[Mark], without: Mapping[str, str], usual: int | None = None) -> tuple[list[Mark], dict[str, str]]:
+    """`some` of the places, and what is left out, those beyond the limit among them."""
+    kept = some(given, marks, usual)
+    ids = {mark.id for mark in kept}
+    return kept, dict(without) | {mark.id: "beyond the limit" for mark in marks if mark.id not in ids}
+
+
 # 9. conjunction lens -------------------------------------------------------------------------------------------------
 
 
@@ -57,10 +65,11 @@ def conjunction_lens(protocol: str, given: Given) -> DecodeMarks:
     marks, without = programs.conjunction_marks(sources, CONJUNCTIONS)
     if protocol == "paper":
         lens = Lens({None: "none"}, **NORMED_END)
-        return DecodeMarks(("code", *CONJUNCTIONS), {None: some(given, marks)}, lens, left_out={None: without})
+        kept, without = limited(given, marks, without)
+        return DecodeMarks(("code", *CONJUNCTIONS), {None: kept}, lens, left_out={None: without})
     calls, without_calls = programs.conjunction_marks(sources, CONJUNCTIONS, calls=True)
-    sets = {"list": [against_others(m) for m in some(given, marks, MARKS)]}
-    sets |= {"call": [against_others(m) for m in some(given, calls, MARKS)]} if calls else {}
+    (marks, without), (calls, without_calls) = limited(given, marks, without, MARKS), limited(given, calls, without_calls, MARKS)
+    sets = {"list": [against_others(m) for m in marks]} | ({"call": [against_others(m) for m in calls]} if calls else {})
     return DecodeMarks(TYPES, sets, Lens(NORMS, **READ), left_out={"list": without, "call": without_calls})
 
 
@@ -93,10 +102,9 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     does, and the first token of each is looked up. Arguments called as their parameter are left out, and counted.
     """
     marks, without = programs.role_marks(found_in(given))
-    if protocol == "paper":
-        lens = Lens({None: "none"}, **NORMED_END)
-        return DecodeMarks(TYPES, {None: some(given, marks)}, lens, "argument", left_out={None: without})
-    return DecodeMarks(TYPES, {None: some(given, marks, MARKS)}, Lens(NORMS, **READ), "argument", left_out={None: without})
+    kept, without = limited(given, marks, without, None if protocol == "paper" else MARKS)
+    lens = Lens({None: "none"}, **NORMED_END) if protocol == "paper" else Lens(NORMS, **READ)
+    return DecodeMarks(TYPES, {None: kept}, lens, "argument", left_out={None: without})
 
 
 # 11. intervention ----------------------------------------------------------------------------------------------------
@@ -120,15 +128,19 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
     Prompts whose unpushed continuation has not exactly one argument are left out of each measure but `eligible`. Strength 0
     is run beside the release's, which has none.
     """
-    prompts, _ = programs.range_prompts(found_in(given))
+    prompts, without = programs.range_prompts(found_in(given))
     pushes = {"en": Push(lambda p: WORDS[:1], lambda p: WORDS[1:], "unembedding", as_text=hinted)}
     judges = range_outcomes()
     if protocol == "paper":
         sampled, strengths = Sampled(32, greedy=True), tuple(map(float, range(0, 90, 10)))
-        return Inject(some(given, prompts), pushes, judges, (Fraction(18, 32),), strengths, sampled, "en", relative=tuple(judges))
+        asked = some(given, prompts)
+        spared = unasked(given, prompts, asked, without)
+        writes, relative = (Fraction(18, 32),), tuple(judges)
+        return Inject(asked, pushes, judges, writes, strengths, sampled, "en", relative=relative, left_out=spared)
     neutral = {"neutral-word": {"en": Push(lambda p: NEUTRAL[:1], lambda p: NEUTRAL[1:], "unembedding")}}
+    asked = some(given, prompts, STEERED)
     return Steer(
-        some(given, prompts, STEERED),
+        asked,
         pushes,
         judges,
         "correct",
@@ -141,7 +153,13 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         when="prompt",
         both_signs=False,
         relative=tuple(judges),
+        left_out=unasked(given, prompts, asked, without),
     )
+
+
+def unasked(given: Given, prompts: Sequence[Prompt], asked: Sequence[Prompt], without: Mapping[str, str]) -> dict[str, int]:
+    """Why programs give no prompt, and how many prompts are not asked."""
+    return dict(Counter(without.values())) | given.beyond(len(prompts), len(asked))
 
 
 def hinted(prompt: Prompt, sign: int) -> str:

@@ -1,10 +1,11 @@
 """How outputs are judged: the measures of the intervention tasks, each a function of prompts and outputs. Knows no model."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from semhub.data import reviews as labelled
 from semhub.methods.declare import Judge, Judges
 from semhub.tasks import Given
 from semhub.types import Prompt
@@ -35,6 +36,7 @@ def judges(given: Given) -> dict[str, Judge]:
     }
 
 
+TESTED = 200  # labelled reviews of each language
 COSTLY = ("perplexity", "relevance")  # each a pass of another model over every output
 
 
@@ -44,11 +46,25 @@ def judged_by(given: Given) -> Callable[[], Judges]:
     def told() -> Judges:
         own, scorers = given.items is not None and given.items.scorer, given.scorers()
         names = scorers.names() if hasattr(scorers, "names") else {}
+        if "sentiments" in given.data:
+            return tested(given, {**names, "sentiment": str(own)} if own else names)
         if own:
             return Judges({**names, "sentiment": str(own)})
         return Judges(names, scorers.held_out(), scorers.held_out_texts) if hasattr(scorers, "held_out") else Judges(names)
 
     return told
+
+
+def tested(given: Given, names: Mapping[str, str]) -> Judges:
+    """Who judges sentiment is tested on the last labelled reviews of each language: is a positive one above 0, a negative one below?"""
+    items, score, found, n = given.data["sentiments"].items, judges(given)["sentiment"], {}, 0
+    for type in dict.fromkeys(review.type for review in items):
+        mine = list(labelled.judged(items, type, TESTED))
+        values = score([Prompt(review.id, type, "") for review in mine], [review.text for review in mine])
+        right = [(value > 0) == (review.label == "positive") for value, review in zip(values, mine, strict=True) if value is not None]
+        if right:
+            found[type], n = sum(right) / len(right), max(n, len(right))
+    return Judges(names, found, n)
 
 
 def repetition(output: str, type: str) -> float | None:

@@ -3,23 +3,23 @@
 With nothing of the user's own, items are the world's sentences, questions and reviews, held out by meaning.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
+from semhub.data import reviews as labelled
 from semhub.data.negatives import with_changed_numbers
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, Decode, DecodeWords, Inject, Lens, Place, Push, Sampled, Spread, Steer
 from semhub.tasks import LANGUAGES, Given, dominant_first, task
+from semhub.tasks.chinese import chinese, unread
 from semhub.tasks.judges import COSTLY, judged_by, judges
 from semhub.types import Concept, Prompt
 
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
-RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
+RELEASE_PAIRS, RELEASE_LINES, RELEASE_TREND, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 10_000, 1_000, 10
+READ_LINES = 500  # of each language of --data wikipedia, unless it is the paper's protocol
 BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "centrality")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
@@ -55,8 +55,9 @@ def similarity(protocol: str, given: Given) -> Compare:
     """
     if protocol == "paper":
         concepts = source(given, SENTENCES, RELEASE_PAIRS)
-        place = Place("last", show=suffixed)
-        return Compare(types_of(given), {split_name(given): concepts}, (place,), intervals=False, first_layer=1, normed_end=True)
+        place, spared = Place("last", show=suffixed), {split_name(given): uncompared(given, len(concepts))}
+        sets, release = {split_name(given): concepts}, {"first_layer": 1, "normed_end": True, "intervals": False}
+        return Compare(types_of(given), sets, (place,), **release, left_out=spared)
     places = (Place("probe", show=lambda type, text: probed(given, type, text)), Place("last"), Place("mean", at="mean"))
     measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word", "changed-entity")
     if given.pairs is not None:
@@ -64,7 +65,16 @@ def similarity(protocol: str, given: Given) -> Compare:
         named = dict.fromkeys(name for c in concepts for name in c.contrasts)
         cluster = "group" if any("group" in c.facets for c in concepts) else None
         return Compare(
-            types_of(given), {None: concepts}, places, ("raw", "centred"), measures, BESIDE, tuple(named), cluster=cluster, alike=True
+            types_of(given),
+            {None: concepts},
+            places,
+            ("raw", "centred"),
+            measures,
+            BESIDE,
+            tuple(named),
+            cluster=cluster,
+            alike=True,
+            left_out={None: uncompared(given, len(concepts))},
         )
     never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
     sets = {"test": source(given, SENTENCES), "test-never-bridged": never}
@@ -84,6 +94,11 @@ def source(given: Given, usual: int, most: int | None = None) -> list[Concept]:
     if given.pairs is None:
         return given.world.scenes(given.many(usual), split="test", types=types_of(given), seed=given.seed)
     return list(given.pairs.concepts)[: given.many(most)]
+
+
+def uncompared(given: Given, taken: int) -> dict[str, int]:
+    """Why pairs of the user's are not among those compared."""
+    return {} if given.pairs is None else given.beyond(len(given.pairs.concepts), taken)
 
 
 def split_name(given: Given) -> str | None:
@@ -114,13 +129,15 @@ def probed(given: Given, type: str, text: str) -> str | None:
     baseline="wrong words of the same type and frequency; random states of the same length; words of the other languages",
     measure="logprob, prob, anchor (a language's word minus the prompt's own), anchor_excess (beyond wrong words), lift, "
     "accuracy, eligible; resemblance",
+    unsuited=lambda protocol, given: unread(protocol, given),
     against="the dominant word no likelier than wrong ones, or ahead of the own word by no more than wrong words are",
 )
 def lens(protocol: str, given: Given) -> Decode | DecodeWords:
     """`paper` reproduces the release on Llama-3: raw residual, no BOS, log p of the true word against the best of its glosses.
 
     With Llama-2 the release reads one position too early; here every model is read at the position before the word.
-    The segmenter is jieba, the dictionary CC-CEDICT (a folder `cedict` in $SEMHUB_DATA) with your own Chinese, or the world's.
+    The segmenter is jieba, the dictionary CC-CEDICT (--data cedict) with your own Chinese (--data wikipedia, or a column zh of
+    --pairs), or the world's.
     """
     if protocol == "paper":
         lines, glosses = chinese(given)
@@ -150,31 +167,6 @@ def answers_of(given: Given, clozes: Sequence) -> tuple[str, ...]:
     return given.among(dominant_first(tuple(dict.fromkeys(t for c in clozes for t in (*c.targets, c.type) if t in c.targets))))
 
 
-def chinese(given: Given) -> tuple[list[str], Mapping[str, Sequence[str]]]:
-    """Lines of Chinese and a dictionary of it: the user's with CC-CEDICT, or the world's with its own."""
-    if given.pairs is None:
-        return given.world.sentences("zh", RELEASE_LINES, split="test", seed=given.seed), dictionary(given.world)
-    if "zh" not in given.pairs.types:
-        raise BadInput(f"multilingual/lens in the paper's protocol reads Chinese; the data have {', '.join(given.pairs.types)}.")
-    from semhub.data.wordlens import read_cedict
-
-    folder = Path(os.environ.get("SEMHUB_DATA", "../shared/data")) / "cedict"
-    files = sorted(folder.glob("cedict*"))
-    if not files:
-        raise BadInput(
-            f"multilingual/lens in the paper's protocol needs CC-CEDICT for your own Chinese; put cedict_*.gz into {folder} (SEMHUB_DATA)."
-        )
-    return [c.text("zh") for c in given.pairs.concepts], read_cedict(files[0], skip_bad=True).words
-
-
-def dictionary(world: Any) -> dict[str, tuple[str, ...]]:
-    """Chinese word -> its English ones, of everything in the world's lexicon."""
-    found: dict[str, tuple[str, ...]] = {}
-    for entry in (entry for kind in world.lexicon.entries().values() for entry in kind):
-        found[entry.zh] = tuple(dict.fromkeys((*found.get(entry.zh, ()), entry.en)))
-    return found
-
-
 # 3. trend ------------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +175,7 @@ def dictionary(world: Any) -> dict[str, tuple[str, ...]]:
     question="Whose words do the layers speak, from the first to the last, in text of each language?",
     paper="section 4.2; PROTOCOL row 3",
     types=LANGUAGES,
-    data="the world's sentences and its own corpus for p(language | token), or both from your pairs",
+    data="the world's sentences and its own corpus for p(language | token); yours by --data wikipedia and mc4, or both from --pairs",
     positions="all",
     baseline="a uniform prior over languages; in sound also random states of the same length",
     measure="mass (probability of each language's tokens), coverage (share of the vocabulary that the table has seen)",
@@ -192,25 +184,36 @@ def dictionary(world: Any) -> dict[str, tuple[str, ...]]:
 def trend(protocol: str, given: Given) -> Spread:
     """`paper` reproduces the release: raw residual, mean over all positions alike; a token seen nowhere is spread evenly.
 
-    The release counts 101 languages of mC4; here the table has the languages of the corpus at hand.
+    The release counts 101 languages of mC4; here the table has the languages of the corpus at hand (--data mc4).
     """
-    prompts, corpus = running_text(given)
+    prompts, corpus = running_text(given, protocol)
     if protocol == "paper":
         return Spread(prompts, corpus, Lens({None: "none"}, **NORMED_END), pooled=True)
     return Spread(prompts, corpus, Lens({None: "final", "no-norm": "none"}, floor=True))
 
 
-def running_text(given: Given) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """(texts to read, texts to count in), by type; of the user's pairs, one half each."""
-    types, many = types_of(given), given.many(TEXTS)
-    if given.pairs is None:
-        prompts = {t: given.world.sentences(t, many, split="test", seed=given.seed) for t in types}
-        return prompts, {t: given.world.sentences(t, CORPUS, split="train") for t in types}
-    concepts = list(given.pairs.concepts)
-    if len(concepts) < 2:
-        raise BadInput("multilingual/trend reads one half of the pairs and counts tokens in the other; at least two are needed.")
-    half = len(concepts) // 2
-    return {t: [c.text(t) for c in concepts[half:][:many]] for t in types}, {t: [c.text(t) for c in concepts[:half]] for t in types}
+def running_text(given: Given, protocol: str) -> tuple[Mapping[str, Sequence[str]], Mapping[str, Iterable[str]]]:
+    """(texts to read, texts to count in), by type: of --data wikipedia and mc4, else of the user's pairs, else of the world.
+
+    Where the texts to read are the user's and those to count in are not given, one half of them is read and counted each.
+    """
+    if "wikipedia" in given.data:
+        lines, many = given.data["wikipedia"].items, given.many(RELEASE_TREND if protocol == "paper" else READ_LINES)
+        texts = {t: list(islice(lines[t], 2 * many)) for t in given.among(dominant_first(tuple(lines)))}
+    elif given.pairs is not None:
+        many = given.many(TEXTS)
+        texts = {t: [c.text(t) for c in given.pairs.concepts] for t in types_of(given)}
+    else:
+        many = given.many(TEXTS)
+        texts = {t: given.world.sentences(t, many, split="test", seed=given.seed) for t in types_of(given)}
+    if "mc4" in given.data:
+        return {t: found[:many] for t, found in texts.items()}, given.data["mc4"].items
+    if "wikipedia" not in given.data and given.pairs is None:
+        return texts, {t: given.world.sentences(t, CORPUS, split="train") for t in texts}
+    if min(map(len, texts.values())) < 2 or len(texts) < 2:
+        raise BadInput("multilingual/trend reads one half of the texts and counts in the other; two of each of two languages are needed.")
+    halves = {t: len(found) // 2 for t, found in texts.items()}
+    return {t: texts[t][half:][:many] for t, half in halves.items()}, {t: texts[t][:half] for t, half in halves.items()}
 
 
 # 4. steering ---------------------------------------------------------------------------------------------------------
@@ -221,7 +224,7 @@ def running_text(given: Given) -> tuple[dict[str, list[str]], dict[str, list[str
     question="Does pushing the states with English words move what is written in other languages?",
     paper="section 4.3 (ActAdd); PROTOCOL row 4",
     types=LANGUAGES,
-    data="beginnings of reviews; the words Good and Bad in each language; your own with --items",
+    data="beginnings of reviews, or whole ones (--data sentiments); the words Good and Bad in each language; your own with --items",
     positions="sound: every token, in the prompt and in what is written; paper: the prompt's first tokens",
     baseline="no push; in sound also a random direction, neutral words, words of another quality, the word as text, and layer 0",
     measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition; sentiment_change, sentiment_excess: "
@@ -253,6 +256,7 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
             main,
             spread=True,
             judged_by=judged_by(given),
+            left_out=unsteered(given, asked),
         )
     sources = dominant_first(tuple(t for t in words if given.types is None or t in given.types or t == "en"))
     return Steer(
@@ -268,6 +272,7 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         rehearsal=rehearsal(given),
         at_choice=COSTLY,
         judged_by=judged_by(given),
+        left_out=unsteered(given, asked),
     )
 
 
@@ -289,7 +294,7 @@ def steering_controls(protocol: str, given: Given) -> Steer:
     usual = steering(protocol, given)
     types = given.among(LANGUAGES)
     extra = ("wrong-layer", "wrong-position", "without-main", "without-random")
-    if given.items is not None and given.items.prompts:
+    if "sentiments" in given.data or (given.items is not None and given.items.prompts):
         return replace(usual, controls=(*usual.controls, *extra))
     return replace(usual, prompts=reviews(given, types), rehearsal=rehearsal(given, types), controls=(*usual.controls, *extra))
 
@@ -307,7 +312,29 @@ def prompts(given: Given, protocol: str) -> list[Prompt]:
         own = [p for p in given.items.prompts if given.types is None or p.type in given.types]
         kept = [p for t in dict.fromkeys(p.type for p in own) for p in [q for q in own if q.type == t][: given.many(RELEASE_REVIEWS)]]
         return [Prompt(p.id, p.type, PREFIXES.get(p.type, "") + p.text, p.facets) for p in kept] if protocol == "paper" else kept
+    if "sentiments" in given.data:
+        own = labelled.prompts(given.data["sentiments"].items, steered(given), given.many(RELEASE_REVIEWS), skip(protocol))
+        return [replace(p, text=PREFIXES.get(p.type, "") + p.text) for p in own] if protocol == "paper" else own
     return reviews(given, given.among(("es", "zh") if protocol == "paper" else STEERED))
+
+
+def unsteered(given: Given, asked: Sequence[Prompt]) -> dict[str, int]:
+    """Why reviews of the user's are not among the prompts."""
+    if "sentiments" not in given.data or (given.items is not None and given.items.prompts):
+        return {}
+    items = given.data["sentiments"].items
+    mine = [each for each in items if each.type in {p.type for p in asked}]
+    return {"of a language that is not steered": len(items) - len(mine)} | given.beyond(len(mine), len(asked))
+
+
+def steered(given: Given) -> tuple[str, ...]:
+    """The languages of the user's reviews, English apart."""
+    return given.among(tuple(dict.fromkeys(r.type for r in given.data["sentiments"].items if r.type != "en")))
+
+
+def skip(protocol: str) -> int:
+    """The first reviews are those on which layer and strength are chosen."""
+    return 0 if protocol == "paper" else REHEARSED
 
 
 def reviews(given: Given, types: Sequence[str]) -> list[Prompt]:
@@ -318,6 +345,8 @@ def rehearsal(given: Given, types: Sequence[str] = STEERED) -> list[Prompt]:
     """Prompts of meanings that are neither trained on nor reported, on which layer and strength are chosen; with own prompts, none."""
     if given.items is not None and given.items.prompts:
         return []
+    if "sentiments" in given.data:
+        return labelled.prompts(given.data["sentiments"].items, steered(given), REHEARSED)
     return [p for t in given.among(types) for p in given.world.reviews(given.many(REHEARSED), split="dev", type=t)]
 
 

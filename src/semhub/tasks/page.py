@@ -30,18 +30,23 @@ the same door.
 
 ```python
 {example}```
+
+Further pairs of types that the paper never asks about, each one file of at most 30 lines that a test runs:
+
+{others}
+Two types of text that you hold as pairs need no task at all: `semhub run multilingual/similarity --pairs FILE --types python,javascript`.
 """
 
 
-def page(tasks: Iterable[Task], example: str) -> str:
-    """The Markdown of the whole page: one section a domain, one a task, and how to add one."""
+def page(tasks: Iterable[Task], example: str, others: str = "") -> str:
+    """The Markdown of the whole page: one section a domain, one a task, and how to add one (`others`: further examples)."""
     parts, domain = [HEAD], None
     for task in tasks:
         if task.name.partition("/")[0] != domain:
             domain = task.name.partition("/")[0]
             parts.append(f"## {domain}\n")
         parts.append(section(task))
-    return "\n".join([*parts, OWN.format(example=example)])
+    return "\n".join([*parts, OWN.format(example=example, others=others)])
 
 
 def section(task: Task) -> str:
@@ -58,7 +63,20 @@ def built_in() -> list[Task]:
 
 def written(root: Path) -> str:
     """The page for a checkout of the repository."""
-    return page(built_in(), (root / "examples" / "own_task.py").read_text(encoding="utf-8"))
+    example, *others = examples(root)
+    listed = "".join(f"- `examples/{file.name}`: {title(file)}\n" for file in others)
+    return page(built_in(), example.read_text(encoding="utf-8"), listed)
+
+
+def examples(root: Path) -> list[Path]:
+    """The files with a task of one's own, the one that the page shows first."""
+    shown = root / "examples" / "own_task.py"
+    return [shown, *(file for file in sorted((root / "examples").glob("own_*.py")) if file != shown)]
+
+
+def title(file: Path) -> str:
+    """The first line of an example's docstring."""
+    return file.read_text(encoding="utf-8").partition('"""')[2].partition('"""')[0]
 
 
 if __name__ == "__main__":

@@ -39,29 +39,43 @@ def similarity(protocol: str, given: Given) -> Compare:
     COGS train has 2,233 of the latter among all its 24,155 rows (909 among the first 10,000): all of them are compared.
     Its 143 rows that are single words are left out. The world has no names; there the two beings change their roles.
     """
-    rows, named = sentences(given, protocol)
+    rows, named, spared = sentences(given, protocol)
     if protocol == "paper":
         sets = {"rows": [replace(c, contrasts={}) for c in rows], "two-names": named}
         sets = {name: found for name, found in sets.items() if len(found) > 1}
-        return Compare(TYPES, sets, controls=CONTRASTS, first_layer=1, normed_end=True, intervals=False)
+        return Compare(TYPES, sets, controls=CONTRASTS, first_layer=1, normed_end=True, intervals=False, left_out=spared)
     places, measures = (Place("last"), Place("mean", at="mean")), ("adjusted_cosine", "p_at_1", "p_value")
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
     sets = {"test": named if len(named) > 1 else rows}
     return Compare(
-        TYPES, sets, places, ("raw", "centred"), measures, beside, (*CONTRASTS, "shuffled"), cluster="source", strata=("template",)
+        TYPES,
+        sets,
+        places,
+        ("raw", "centred"),
+        measures,
+        beside,
+        (*CONTRASTS, "shuffled"),
+        cluster="source",
+        strata=("template",),
+        left_out={"test": spared.get("two-names" if len(named) > 1 else "rows", {})},
     )
 
 
-def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]]:
-    """(those for S_l, those whose names can be swapped): of COGS, or of the world, where all can."""
+def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept], dict[str, dict[str, int]]]:
+    """(those for S_l, those whose names can be swapped, what neither took): of COGS, or of the world, where all can."""
     if "formula" not in given.data:
         found = given.world.logical_sentences(given.many(SENTENCES), split="test", seed=given.seed)
-        return found, found
+        return found, found, {}
     items = given.data["formula"].items
     named = [each for each in items if len(each.form.names()) == 2]
     rows = [each for each in items if int(each.id) <= RELEASE_ROWS]
     most = given.many(len(named) if protocol == "paper" else SENTENCES)
-    return cogs.concepts(rows[: given.many(RELEASE_ROWS)], given.seed), cogs.concepts(named[:most], given.seed)
+    whole, swapped = rows[: given.many(RELEASE_ROWS)], named[:most]
+    spared = {
+        "rows": given.beyond(len(items), len(whole)),
+        "two-names": {"has not exactly two proper names": len(items) - len(named)} | given.beyond(len(named), len(swapped)),
+    }
+    return cogs.concepts(whole, given.seed), cogs.concepts(swapped, given.seed), spared
 
 
 # 13. role lens -------------------------------------------------------------------------------------------------------
@@ -98,4 +112,6 @@ def places(given: Given) -> tuple[Sequence[Mark], dict[str, str]]:
         return given.world.role_marks(given.many(MARKS), split="test", seed=given.seed), {}
     marks, without = cogs.role_marks(given.data["formula"].items, given.seed)
     n = min(len(marks), given.many(len(marks)))
-    return [marks[i * len(marks) // n] for i in range(n)], without
+    kept = [marks[i * len(marks) // n] for i in range(n)]
+    ids = {mark.id for mark in kept}
+    return kept, without | {mark.id: "beyond the limit" for mark in marks if mark.id not in ids}

@@ -43,13 +43,25 @@ class Seen:
 def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
     """The user's photos (with `labelled`, those that have a map), or drawn pictures of the world's held-out meanings."""
     if "coco" in given.data:
-        photos = [photo for photo in given.data["coco"].items if photo.segments or not labelled]
-        if not photos:
-            raise BadInput(
-                "None of the images of --data coco has a panoptic map; put panoptic_val2017.json and its folder of PNGs beside it."
-            )
+        photos = [photo for photo in given.data["coco"].items if photo.map is not None or not labelled]
         return [from_photo(photo) for photo in photos[: given.many(RELEASE_IMAGES)]]
     return [drawn(given, each) for each in pictures.pictures(given.many(usual), split="test", seed=given.seed)]
+
+
+def unmapped(given: Given) -> str | None:
+    """Why the user's photos cannot be asked about their parts, or None."""
+    if "coco" not in given.data or any(photo.map is not None for photo in given.data["coco"].items):
+        return None
+    return "none of the images of --data coco has a panoptic map; put panoptic_val2017.json and its folder of PNGs beside them"
+
+
+def unshown(given: Given, taken: int, labelled: bool = False) -> dict[str, int]:
+    """Why photos of the user's are not among those taken."""
+    if "coco" not in given.data:
+        return {}
+    photos = given.data["coco"].items
+    mapped = sum(photo.map is not None for photo in photos) if labelled else len(photos)
+    return {"no panoptic map": len(photos) - mapped} | given.beyond(mapped, taken)
 
 
 def from_photo(photo: Photo) -> Seen:
@@ -92,17 +104,28 @@ def similarity(protocol: str, given: Given) -> Compare:
     A processor that appends a token (Chameleon's separator) has it at the last position, as in the release.
     """
     found = images(given)
+    spared = {split(given): unshown(given, len(found))}
     types = ("image", *(("en",) if protocol == "paper" else languages(given, found)))
     concepts = [concept_of(each, types) for each in found]
     places = tuple(Place(name, show=prompted(text)) for name, text in (("image", MARK), ("question", ASKED)))
     if protocol == "paper":
-        return Compare(types, {split(given): concepts}, places, first_layer=1, normed_end=True, intervals=False, around="image")
+        sets = {split(given): concepts}
+        return Compare(types, sets, places, first_layer=1, normed_end=True, intervals=False, around="image", left_out=spared)
     places += (Place("mean", "mean", prompted(MARK)),)
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
     matched = {"same-things": lambda concept: concept.facets["source"]}
     measures = ("adjusted_cosine", "p_at_1", "p_value")
     return Compare(
-        types, {split(given): concepts}, places, ("raw", "centred"), measures, beside, matched=matched, cluster="source", around="image"
+        types,
+        {split(given): concepts},
+        places,
+        ("raw", "centred"),
+        measures,
+        beside,
+        matched=matched,
+        cluster="source",
+        around="image",
+        left_out=spared,
     )
 
 
@@ -173,11 +196,13 @@ def caption_lens(protocol: str, given: Given) -> DecodeMedia:
     Its unrelated caption is the first one that shares no noun, so a few captions serve for all; in `sound` one is drawn for each.
     Masking holds where images are written in tokens of their own (Chameleon); nouns are found as `data.photos` says.
     """
-    found = [each for each in images(given) if any(each.nouns.values())]
+    every = images(given)
+    found = [each for each in every if any(each.nouns.values())]
     types = ("en",) if protocol == "paper" else languages(given, found)
     sights = [caption_sight(found, place, types, protocol, given.seed) for place in range(len(found))]
     kept = [sight for sight in sights if sight.wrong]
-    left_out = {"no caption that shares no noun": len(sights) - len(kept)}
+    left_out = {"no noun in its caption": len(every) - len(found), "no caption that shares no noun": len(sights) - len(kept)}
+    left_out |= unshown(given, len(every))
     if protocol == "paper":
         return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
     return DecodeMedia(types, {split(given): kept}, "sum", Lens(**READ), rise=True, left_out=left_out)
@@ -208,6 +233,7 @@ def caption_sight(found: Sequence[Seen], place: int, types: Sequence[str], proto
     baseline="a random other category at the same patches; in sound also the image's other label, and random states",
     measure="prob (geometric mean over a label's patches, mean over labels); in sound also prob_rise and prob_excess",
     against="the right label no likelier at its patches than another category, or than the label of another part of the same image",
+    unsuited=lambda protocol, given: unmapped(given),
 )
 def segment_lens(protocol: str, given: Given) -> DecodeMedia:
     """`paper` reproduces the release's procedure: exp of the mean log p(label) over its patches, mean over labels.
@@ -215,13 +241,15 @@ def segment_lens(protocol: str, given: Given) -> DecodeMedia:
     The release's masks are mirrored across the diagonal; here a mask goes the way of the pixels, through the model's own
     resizing and cropping. Names with a dash are skipped, as there. Models without one grid of patches are refused.
     """
-    found = [each for each in images(given, labelled=True) if any(each.labels.values())]
+    every = images(given, labelled=True)
+    found = [each for each in every if any(each.labels.values())]
+    left_out = {"no part with a name without a dash": len(every) - len(found)} | unshown(given, len(every), labelled=True)
     types = ("en",) if protocol == "paper" else languages(given, found)
     known = {t: sorted({word for each in found for word, _ in each.labels[t]}) for t in types}
     sights = [segment_sight(each, types, known, protocol, given.seed) for each in found]
     if protocol == "paper":
-        return DecodeMedia(types, {split(given): sights}, "patches", Lens({None: "none"}, **NORMED_END), added=False)
-    return DecodeMedia(types, {split(given): sights}, "patches", Lens(**READ), rise=True)
+        return DecodeMedia(types, {split(given): sights}, "patches", Lens({None: "none"}, **NORMED_END), added=False, left_out=left_out)
+    return DecodeMedia(types, {split(given): sights}, "patches", Lens(**READ), rise=True, left_out=left_out)
 
 
 def segment_sight(seen: Seen, types: Sequence[str], known: dict[str, list[str]], protocol: str, seed: int) -> Sight:
