@@ -332,8 +332,9 @@ def emu3():
 
 @functools.cache
 def built(name):
-    """(network, processor)."""
-    with without_video():
+    """(network, processor), the same whatever was drawn before: biases of convolutions begin as torch draws them."""
+    with without_video(), torch.random.fork_rng():
+        torch.manual_seed(0)
         return FAMILIES[name]()
 
 
