@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from semhub.errors import BadInput, NotUnderstood
-from semhub.models.splice import spliced, takes_sounds
+from semhub.models.splice import rate_of, spliced, takes_sounds
 from semhub.models.structure import entering, evaluating, input_device
 from semhub.models.tokens import encode
 from semhub.models.where import Encoding, Span, short
@@ -156,17 +156,12 @@ def prepared_apart(model, form: Form, special: bool) -> Mapping[str, Any]:
     return spliced(model, samples, form.text.split(MARKS[form.media.kind]), special)
 
 
-def rate_of(processor: Any, media) -> int:
-    hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
-    return getattr(hearing, "sampling_rate", media.rate)
-
-
 def resampled(media, rate: int):
     """The samples of a sound at another rate (polyphase filter), float32."""
-    if media.rate == rate:
-        return media.data
     from math import gcd
 
+    if media.rate == rate:
+        return media.data
     from scipy.signal import resample_poly
 
     shared = gcd(media.rate, rate)

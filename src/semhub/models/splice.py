@@ -23,6 +23,12 @@ def takes_sounds(processor: Any) -> bool:
     return "audio" in signature(type(processor).__call__).parameters
 
 
+def rate_of(processor: Any, media) -> int:
+    """The rate at which a processor expects sounds: its extractor's, else that of the sound."""
+    hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+    return getattr(hearing, "sampling_rate", media.rate)
+
+
 def spliced(model, samples, text: Sequence[str], special: bool) -> dict[str, Tensor]:
     """What the network is called with: `text` before and after the sound, `samples: [sample]` at the extractor's rate."""
     features, mark = stretches(model.processor.feature_extractor, samples), mark_of(model)
