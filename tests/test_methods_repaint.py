@@ -12,6 +12,7 @@ from families_multimodal import noise, picture
 from semhub.errors import BadInput
 from semhub.methods import Repaint, repaint
 from semhub.methods.bench import Bench
+from semhub.runs import engine
 from semhub.runs.store import OUTCOMES, READINGS, parquet
 from semhub.types import Prompt
 from semhub.verdicts import used
@@ -36,7 +37,7 @@ def ask(given=None, **changes):
 @pytest.fixture
 def bench(monkeypatch):
     """A model that answers by a rule: the half to choose on is moved most at layer 2 and strength 1, the other at layer 3 and 2."""
-    model = SimpleNamespace(name="tiny", layers=4, encode=list, head=None)
+    model = SimpleNamespace(name="tiny", layers=4, encode=list, head=None, token_ids=lambda given: [[1]], context=9)
     monkeypatch.setattr(repaint, "first_token", lambda bench, word: ord(word))
     monkeypatch.setattr(repaint, "differences", lambda ask, bench, prompts, control: control or "push")
 
@@ -90,6 +91,31 @@ def test_too_few_to_choose_on_is_said(bench):
     for few in (prompts(2), prompts(3)):
         with pytest.raises(BadInput, match="at least four prompts of several sources"):
             repaint.repaint(ask(few), bench)
+
+
+def test_what_cannot_be_shown_or_told_apart_is_left_out_with_its_reason(bench, monkeypatch):
+    def token_ids(given):
+        if given[0].text == "<image> broken":
+            raise BadInput("The processor of tiny refused the image.")
+        return [[1] * (10 if given[0].text == "<image> long" else 3)]
+
+    bench.model.token_ids = token_ids
+    given = [replace(p, text={"p1": "<image> broken", "p4": "<image> long"}.get(p.id, p.text)) for p in prompts()]
+    asked = replace(ask(given), words=lambda p: {"p6": ("a", "a"), "p9": ("", "b")}.get(p.id, ("a", "b")))
+    monkeypatch.setattr(repaint, "first_token", lambda bench, word: ord(word) if word else None)
+    result = repaint.repaint(asked, bench)
+    reasons = {id: why for why, ids in result.extras["items"].items() for id in ids}
+    assert reasons == {
+        "p1": "The processor of tiny refused the image.",
+        "p4": "it takes 10 tokens, and tiny reads 9",
+        "p6": "the new and the old word begin with one token",
+        "p9": "a word does not begin with a token of its own",
+    }
+    assert result.extras["left_out"] == dict.fromkeys(reasons.values(), 1)
+    assert [(r.value, r.n) for r in result.readings if r.measure == "eligible"] == [(pytest.approx(20 / 24), 24)]
+    assert engine.told(result.extras["left_out"]).startswith("1 (The processor of tiny refused the image); 1 (it takes")
+    with pytest.raises(BadInput, match="tiny can be shown none of 24 items; the first: The processor"):
+        repaint.repaint(replace(asked, prompts=[replace(p, text="<image> broken") for p in prompts()]), bench)
 
 
 def test_a_judge_can_read_it(bench, tmp_path):

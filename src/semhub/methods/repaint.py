@@ -18,6 +18,7 @@ from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Repaint, Result
 from semhub.methods.steer import generate
+from semhub.methods.unshown import account, unshowable
 from semhub.models.tokens import first_continuation_id
 from semhub.models.where import Encoding
 from semhub.models.write import Edit
@@ -42,11 +43,11 @@ def repaint(ask: Repaint, bench: Bench) -> Result:
     """Every layer and strength, or the chosen ones. Raises BadInput without a prompt whose words have a token, or with too few."""
     prompts, left_out = eligible(ask, bench)
     if not prompts:
-        raise BadInput(f"{bench.task}: no prompt has words that are tokens of {bench.model.name} ({left_out} left out).")
+        raise BadInput(f"{bench.task}: no prompt has words that are tokens of {bench.model.name} ({len(left_out)} left out).")
     layers = [k for k in bench.chosen() if k] if not ask.writes else sorted({max(1, round(f * bench.depth)) for f in ask.writes})
     kept = bench.reading("eligible", len(prompts) / len(ask.prompts), n=len(ask.prompts), group=group_of(ask, prompts))
     readings, outcomes, extras = (everywhere if ask.target is None else on_halves)(ask, bench, prompts, layers)
-    return Result((kept, *readings), tuple(outcomes), {"left_out": left_out, **extras})
+    return Result((kept, *readings), tuple(outcomes), account(left_out) | extras)
 
 
 def everywhere(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], layers: Sequence[int]) -> tuple[list, list, dict]:
@@ -120,12 +121,17 @@ def best(ask: Repaint, half: Half, tried: Mapping[tuple[int, float], Values]) ->
     return max(score, key=lambda key: (score[key], -key[1], -key[0]))
 
 
-def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], int]:
-    """The prompts whose old and new word (the control's too) have a first token each, not the same one; and how many have not."""
+def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], dict[str, str]]:
+    """The prompts that can be shown and whose words can be told apart by their first tokens; of the others, by id, why not."""
+    left_out = unshowable(bench, ((prompt.id, prompt.shown) for prompt in ask.prompts))
     rules = [ask.words, *([ask.wrong] if WRONG in ask.controls else [])]
-    ids = [[[first_token(bench, word) for word in words(prompt)] for words in rules] for prompt in ask.prompts]
-    kept = [p for p, pairs in zip(ask.prompts, ids, strict=True) if all(None not in pair and pair[0] != pair[1] for pair in pairs)]
-    return kept, len(ask.prompts) - len(kept)
+    for prompt in ask.prompts:
+        pairs = [[first_token(bench, word) for word in words(prompt)] for words in rules]
+        if any(None in pair for pair in pairs):
+            left_out.setdefault(prompt.id, "a word does not begin with a token of its own")
+        elif any(new == old for new, old in pairs):
+            left_out.setdefault(prompt.id, "the new and the old word begin with one token")
+    return [prompt for prompt in ask.prompts if prompt.id not in left_out], left_out
 
 
 def first_token(bench: Bench, word: str) -> int | None:
