@@ -86,7 +86,7 @@ class Desk:
         facts = {"task": part.task, "model": part.model, "seconds": seconds, "rows": len(result.readings)}
         store.write_part(self.folder, part.file, result.readings, result.outcomes, extras, facts)
         watch(replace(here, kind="done", done=len(result.readings), note=f"{seconds:.0f} s"))
-        if said := told(result.extras.get("left_out")):
+        if said := counted(result.extras.get("left_out")):
             watch(replace(here, kind="note", note=f"{part.task}, {part.model}: left out {said}."))
 
     def _open(self, name: str, watch: Watch):
@@ -174,7 +174,7 @@ def _check(result, part: Part, model, plan: Plan) -> None:
             raise SemhubError(f"Part {part.file} gave a row of {(row.task, row.protocol, row.model)}; expected {expected}.")
 
 
-def told(left_out: object) -> str:
+def counted(left_out: object) -> str:
     """`3 (reason); 1 (another)` of the items that a task left out by reason; nothing where it left out none or does not say."""
     counts = left_out.items() if isinstance(left_out, Mapping) else ()
     return "; ".join(f"{n} ({why.rstrip('.')})" for why, n in counts if isinstance(n, int) and n)
