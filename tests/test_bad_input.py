@@ -74,7 +74,7 @@ def test_silent_truncated_and_stereo_sounds_and_a_label_without_a_token(tmp_path
     ):
         wavfile.write(sounds / f"{name}_000000.wav", 44100, samples)
     (sounds / "cc_000000.wav").write_bytes((sounds / "cc_000000.wav").read_bytes()[:60])
-    labels = {"aa": "dog", "bb": "cat", "cc": "cow", "dd": "\u00a4\u00a4", "ee": "bell"}
+    labels = {"aa": "dog", "bb": "cat", "cc": "cow", "dd": "\u00e9\u00e9", "ee": "bell"}
     wavfile.write(sounds / "ee_000000.wav", 16000, tone(16000, 0.5))
     (sounds / "vggsound.csv").write_text("".join(f"{name},0,{label},test\n" for name, label in labels.items()), encoding="utf-8")
     told, spec = run(tmp_path, "audio/lens", "--model", twin("qwen2_audio", tmp_path / "ears"), "--data", f"vggsound={sounds}")
