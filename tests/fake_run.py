@@ -43,6 +43,7 @@ class FakeModel:
     weights_hash: str = "w1"
     revision: str | None = None
     layers: int = 2
+    role: str | None = None
     certificate: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(passed=True, as_dict=lambda: {"passed": True, "checks": []})
     )

@@ -121,6 +121,8 @@ FAMILIES = {
     "mixtral": llama("MixtralConfig", leading_space, True, num_local_experts=4),
     "gemma": llama("GemmaConfig", sentence_piece, True, head_dim=8),
     "gemma2": llama("Gemma2Config", sentence_piece, True, head_dim=8, final_logit_softcapping=3.0, sliding_window=6),
+    "gemma3": llama("Gemma3TextConfig", sentence_piece, True, head_dim=8, sliding_window=6),
+    "phi3": llama("Phi3Config", sentence_piece, True),
     "cohere": llama("CohereConfig", leading_space, True, eos_token_id=1),
     "granite": llama("GraniteConfig", logits_scaling=3.0, embedding_multiplier=2.0),
     "olmo": llama("OlmoConfig", eos_token_id=1),

@@ -309,6 +309,16 @@ def audioflamingo3():
 
 
 @family
+def voxtral():
+    tokens = words("[AUDIO]", "[BEGIN_AUDIO]")
+    ear = {"num_mel_bins": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48, "hidden_size": 12}
+    mark = tokens.convert_tokens_to_ids("[AUDIO]")
+    parts = {"audio_config": ear | {"max_source_positions": 100}, "text_config": text_config(tokens)}
+    processor = hf.VoxtralProcessor(hf.WhisperFeatureExtractor(feature_size=8, chunk_length=2), tokens)
+    return weighted(hf.VoxtralForConditionalGeneration(hf.VoxtralConfig(**parts, audio_token_id=mark))), processor
+
+
+@family
 def emu3():
     codes = [f"<|visual token {code:06}|>" for code in range(8)]
     named = {
@@ -332,8 +342,9 @@ def emu3():
 
 @functools.cache
 def built(name):
-    """(network, processor)."""
-    with without_video():
+    """(network, processor), the same whatever was drawn before: biases of convolutions begin as torch draws them."""
+    with without_video(), torch.random.fork_rng():
+        torch.manual_seed(0)
         return FAMILIES[name]()
 
 

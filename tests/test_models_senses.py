@@ -16,8 +16,8 @@ from semhub.models import Edit, Sampling, certify, prove, senses
 from semhub.models.where import resolve
 from semhub.types import Form, Media
 
-SEEING = [name for name in FAMILIES if name not in ("qwen2_audio", "audioflamingo3")]
-SOME = ("llava", "llava_next", "qwen2_vl", "qwen3_vl", "gemma3", "chameleon", "qwen2_audio")
+SEEING = [name for name in FAMILIES if name not in ("qwen2_audio", "audioflamingo3", "voxtral")]
+SOME = ("llava", "llava_next", "qwen2_vl", "qwen3_vl", "gemma3", "chameleon", "qwen2_audio", "voxtral")
 IN_A_GRID = ("llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "gemma3", "qwen2_5_omni")
 
 
@@ -76,7 +76,7 @@ def test_what_is_written_is_what_transformers_writes(name):
             assert list(row.ids) == expected, (kind, form)
 
 
-@pytest.mark.parametrize("name", ("llava", "qwen3_vl", "gemma3", "chameleon", "qwen2_audio"))
+@pytest.mark.parametrize("name", ("llava", "qwen3_vl", "gemma3", "chameleon", "qwen2_audio", "voxtral"))
 def test_an_edit_at_the_media_moves_those_positions_alone(name):
     model = opened(name)
     kind = model.senses[0]
@@ -93,7 +93,7 @@ def test_an_edit_at_the_media_moves_those_positions_alone(name):
     assert torch.equal(next(model.stream([form], "all", layers=[1])).states[0], before)
 
 
-@pytest.mark.parametrize("name", ("llava", "emu3", "qwen2_audio"))
+@pytest.mark.parametrize("name", ("llava", "emu3", "qwen2_audio", "voxtral"))
 def test_a_certificate_notices_positions_that_are_wrong(name, monkeypatch):
     right = senses.fed_positions
     for wrong in (lambda *given: right(*given)[:-1], lambda *given: tuple(p + 1 for p in right(*given))):
@@ -195,6 +195,29 @@ def test_a_sound_comes_at_the_rate_of_the_ear():
     assert len(again) == 16000 and np.abs(again - tone)[200:-200].max() < 1e-2
 
 
+def test_a_processor_whose_call_takes_no_sound_is_done_without():
+    """Voxtral: the extractor's own features, in stretches; as many placeholders as the tower fills, behind the mark that opens them."""
+    model = opened("voxtral")
+    for seconds, stretches in ((0.5, 1), (2.0, 1), (2.5, 2), (5.1, 3)):
+        form = Form("audio", "The dog <audio> sees", None, noise(seconds))
+        given, (encoding,) = senses.processed(model, form), model.encode([form])
+        own = model.processor._retrieve_input_features(
+            [form.media.data], 200, sampling_rate=16000, padding=True, truncation=False, pad_to_multiple_of=32000, return_tensors="pt"
+        )
+        assert torch.equal(given["input_features"], own) and len(own) == stretches
+        found = encoding.span.positions
+        assert len(found) == 25 * stretches and found == tuple(range(found[0], found[0] + len(found)))
+        assert {encoding.ids[p] for p in found} == {model.tokenizer.convert_tokens_to_ids("[AUDIO]")}
+        assert model.tokenizer.convert_ids_to_tokens(encoding.ids[found[0] - 1]) == "[BEGIN_AUDIO]"
+        assert encoding.span.seconds == pytest.approx(2.0 * stretches)
+        assert model.tokenizer.decode(encoding.ids[found[-1] + 1 :]) == " sees" and encoding.text == form.text
+        with torch.no_grad():
+            features = model.network.get_audio_features(own).pooler_output
+        assert torch.equal(encoding.fed.embeds[list(found)], features)
+    (bare,) = model.encode([Form("audio", "<audio>", None, noise())], special=False)
+    assert model.tokenizer.bos_token_id not in bare.ids and len(bare) == 26
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [
@@ -209,7 +232,7 @@ def test_what_cannot_be_shown_is_refused_in_one_line(form, said):
 
 
 def test_a_folder_is_opened_with_its_processor(tmp_path):
-    for name in ("llava", "qwen2_audio", "qwen2_vl"):
+    for name in ("llava", "qwen2_audio", "qwen2_vl", "voxtral"):
         network, processor = built(name)
         network.save_pretrained(tmp_path / name)
         with senses.without_video():

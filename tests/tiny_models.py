@@ -4,6 +4,7 @@
 """
 
 import functools
+import json
 
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -39,8 +40,10 @@ def tiny(family) -> tuple[transformers.PreTrainedModel, transformers.PreTrainedT
 
 
 def saved(family, folder):
-    """The same as an ordinary Hugging Face folder."""
+    """The same as an ordinary Hugging Face folder, marked as what it is."""
     network, words = tiny(family)
     network.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"semhub_role": "mechanics"}))
     words.save_pretrained(folder)
     return folder

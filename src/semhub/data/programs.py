@@ -67,21 +67,22 @@ def read_programs(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     Raises BadInput for bad rows (unless `skip_bad`) and where there is nothing to read.
     """
     found = open_table(str(path_or_id), "table of programs", INSTEAD, LICENCE, ("mbpp.jsonl",))
-    kept, bad, counts = [], [], Counter()
+    kept, bad, broken, counts = [], [], [], Counter()
     for number, row in enumerate(found.rows, 1):
         made = row if isinstance(row, BadRow) else program_of(row, number)
         counts["rows"] += 1
         if isinstance(made, BadRow):
             bad.append(made)
         elif parsed(made.whole) is None:
+            broken.append(row.bad(f"the program does not parse ({syntax_flaw(made.whole)})"))
             counts["left out: does not parse"] += 1
         else:
             kept.append(made)
     counts["kept"] = len(kept)
-    refuse(bad, str(path_or_id), len(kept), skip_bad)
+    refuse(bad if kept else bad + broken, str(path_or_id), len(kept), skip_bad)
     lost = counts["left out: does not parse"]
     notices = [f"code: {len(kept):,} of {counts['rows']:,} programs kept" + (f" ({lost:,} do not parse)" if lost else "")]
-    return Source(tuple(kept), found.source, digest(kept), found.licence, dict(counts), bad, notices, found.revision)
+    return Source(tuple(kept), found.source, digest(kept), found.licence, dict(counts), bad + broken, notices, found.revision)
 
 
 def program_of(row: Row, number: int) -> Program | BadRow:
@@ -118,6 +119,19 @@ def parsed(code: str) -> ast.Module | None:
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def syntax_flaw(code: str) -> str:
+    """What Python says of a program that does not parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(code)
+    except SyntaxError as error:
+        return f"{error.msg}, line {error.lineno}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
+    return "for no reason"
 
 
 class Places:

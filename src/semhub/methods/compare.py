@@ -20,6 +20,7 @@ from semhub.methods import alike
 from semhub.methods.alike import Tokens
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
+from semhub.methods.unshown import account, unshowable
 from semhub.types import Concept, Input
 from semhub.types import shown as with_media
 
@@ -57,10 +58,12 @@ def compare(ask: Compare, bench: Bench) -> Result:
 
     Raises BadInput where fewer than two types or two items are left to compare.
     """
-    readings, outcomes = [], []
+    readings, outcomes, left_out = [], [], {}
     for split, concepts in ask.sets.items():
+        left_out |= unseen(ask, bench, concepts)
+        concepts = [concept for concept in concepts if concept.id not in left_out]
         for place in ask.places:
-            view = look(ask, bench, split, place, list(concepts))
+            view = look(ask, bench, split, place, concepts)
             if view is None:
                 continue
             wanted = (*ask.measures, *(ask.beside if place is ask.places[0] else ()))
@@ -74,7 +77,17 @@ def compare(ask: Compare, bench: Bench) -> Result:
             outcomes += items_behind(bench, measured, view, clusters) if place is ask.places[0] else []
     if not readings:
         raise BadInput(f"{bench.task}: no two types of {', '.join(ask.types)} share a position; nothing can be compared.")
-    return Result(tuple(readings), tuple(outcomes))
+    return Result(tuple(readings), tuple(outcomes), account(left_out) if left_out else {})
+
+
+def unseen(ask: Compare, bench: Bench, concepts: Sequence[Concept]) -> dict[str, str]:
+    """The concepts with an image or a sound that the model cannot be shown, by id, with the reason."""
+    kinds = [t for t in ask.types if any(t in c.forms and c.forms[t].media for c in concepts)]
+    found: dict[str, str] = {}
+    for type in kinds:
+        given = ((c.id, shown(place, type, c)) for place in ask.places[:1] for c in concepts)
+        found |= unshowable(bench.of(type), ((id, each) for id, each in given if each is not None))
+    return found
 
 
 def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept]) -> View | None:

@@ -303,8 +303,10 @@ class Repaint:
     `words(prompt)`: (new, old); U[new] - U[old] takes the place of the states (`replace`) or is added to them times each of
     `strengths`, at `at(prompt)` of the prompt, at one layer of `writes` (fractions of the depth; all, if empty) or (`upward`)
     at that layer and every higher one. `judges` tell outputs apart; `answers` instead compares the next token's probability of two words:
-    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`. `controls`: of `random-direction`, `wrong-word`, `layer-0`.
-    `wrong(prompt)`: (new, old) of another meaning.
+    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`. `wrong(prompt)`: (new, old) of another meaning.
+    `target`: with it, layer and strength are chosen on half of the prompts by how far they raise this measure, and reported on the
+    other half beside `controls` (of `random-direction`, `wrong-word`, `as-text`, `layer-0`). It is a judge's, or `right_share`: the
+    share of the answer that the new word asks for, which is the first where `first(prompt)`. `as_text(prompt)`: the new word said in words.
     """
 
     prompts: Sequence[Prompt]
@@ -323,6 +325,9 @@ class Repaint:
     by: str | None = None
     intervals: bool = True
     left_out: Mapping[str, int] = field(default_factory=dict)
+    target: str | None = None
+    first: Callable[[Prompt], bool] | None = None
+    as_text: Callable[[Prompt], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from semhub.errors import BadInput
 from semhub.measures.lens import norm_matched, top_k, word_logprobs
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import DecodeMedia, Look, Result, Sight
+from semhub.methods.unshown import account, unshowable
 from semhub.models.senses import coverage
 from semhub.models.tokens import first_continuation_id
 from semhub.models.where import Encoding
@@ -25,6 +26,7 @@ HELD = 1 << 27  # numbers of states held at once
 MOSTLY = 0.5
 VALUE = {"share": "share", "sum": "prob", "patches": "prob", "geometric": "prob"}
 FLOOR = "random-state"
+WORDLESS = "no word of it begins with a token of its own"
 Key = tuple[str, str | None, str | None]  # type of words, control, variant
 
 
@@ -57,19 +59,29 @@ class Masked:
 
 def decode_media(ask: DecodeMedia, bench: Bench) -> Result:
     """Every split and type of media. Raises BadInput where no sight has a word that can be looked for."""
-    readings, outcomes, extras = [], [], {"left_out": dict(ask.left_out)}
+    readings, outcomes, left_out = [], [], {}
     for split, sights in ask.sets.items():
+        unseen = unshowable(bench, ((sight.id, sight.shown) for sight in sights))
+        left_out |= unseen | {sight.id: WORDLESS for sight in sights if sight.id not in unseen and wordless(ask, bench, sight)}
         for type in dict.fromkeys(sight.type for sight in sights):
-            mine = [sight for sight in sights if sight.type == type]
+            every = [sight for sight in sights if sight.type == type]
+            mine = [sight for sight in every if sight.id not in unseen]
+            if not mine:
+                continue
             values, layers = looked_up(ask, bench, mine)
             columns = {"position": mine[0].shown.media.kind, "split": split}
             measured = [m for key in values for m in quantities(ask, values, key, type, columns, layers)]
             clusters = [sight.facets.get(ask.lens.cluster or "", sight.id) for sight in mine]
-            readings += eligible(bench, values, type, columns) + bench.readings(measured, clusters, ask.lens.intervals)
+            readings += eligible(bench, values, type, columns, len(every)) + bench.readings(measured, clusters, ask.lens.intervals)
             outcomes += bench.outcomes([m for m in measured if m.keep], [sight.id for sight in mine])
     if not any(row.measure != "eligible" for row in readings):
         raise BadInput(f"{bench.task}: no image or sound has a word that {bench.model.name} could speak there.")
-    return Result(tuple(readings), tuple(outcomes), extras)
+    return Result(tuple(readings), tuple(outcomes), account(left_out))
+
+
+def wordless(ask: DecodeMedia, bench: Bench, sight: Sight) -> bool:
+    """Whether no word of a sight begins with a token that can be looked for."""
+    return not any(first_tokens(bench, look.word, ask.pool) for t in ask.types for look in sight.words.get(t, ()))
 
 
 def looked_up(ask: DecodeMedia, bench: Bench, sights: Sequence[Sight]) -> tuple[dict[Key, np.ndarray], tuple[int, ...]]:
@@ -175,8 +187,8 @@ def quantities(
     return measured
 
 
-def eligible(bench: Bench, values: Mapping[Key, np.ndarray], type: str, columns: dict) -> list:
-    """The share of sights whose right words can be looked for, by type of word."""
+def eligible(bench: Bench, values: Mapping[Key, np.ndarray], type: str, columns: dict, every: int) -> list:
+    """The share of all sights, those that cannot be shown among them, whose right words can be looked for, by type of word."""
     first = next(iter(values))[2]
     kept = {t: ~np.isnan(table).all(1) for (t, control, variant), table in values.items() if control is None and variant == first}
-    return [bench.reading("eligible", each.mean(), n=len(each), group=f"{type}:{t}", **columns) for t, each in kept.items()]
+    return [bench.reading("eligible", each.sum() / every, n=every, group=f"{type}:{t}", **columns) for t, each in kept.items()]

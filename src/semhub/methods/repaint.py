@@ -1,10 +1,13 @@
 """The procedure of `Repaint`: another word's unembedding, less the old one's, put where an image or a sound stands.
 
 Blind to which model is moved and to what is seen or heard. Rows, group `<type of words>><type of prompt>`: each judged
-measure (or `yes_share`), per layer and strength, unpushed at strength 0; with controls also `<measure>_change` and `<measure>_excess`.
+measure (or `yes_share`), per layer and strength, unpushed at strength 0. With a `target` layer and strength are chosen on half of
+the prompts (`split` choose; prompts of one source stay together) and reported on the other (`report`), with `<target>_change`
+from no push and `<target>_excess` over each control, both paired by prompt.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,60 +18,131 @@ from semhub.errors import BadInput
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Repaint, Result
 from semhub.methods.steer import generate
+from semhub.methods.unshown import account, unshowable
 from semhub.models.tokens import first_continuation_id
 from semhub.models.where import Encoding
 from semhub.models.write import Edit
-from semhub.types import Prompt
+from semhub.types import Form, Prompt
 
-RANDOM, WRONG, LAYER_0 = "random-direction", "wrong-word", "layer-0"
+RANDOM, WRONG, AS_TEXT, LAYER_0 = "random-direction", "wrong-word", "as-text", "layer-0"
 AT_ONCE = 32  # prompts whose towers' outputs are held at once
 Values = Mapping[str, np.ndarray]
 
 
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Some of the prompts, encoded once, and what they answer without a push."""
+
+    split: str | None
+    prompts: Sequence[Prompt]
+    encodings: Sequence[Encoding]
+    base: Values
+
+
 def repaint(ask: Repaint, bench: Bench) -> Result:
-    """Every layer, strength and control. Raises BadInput without a prompt whose words have a token."""
+    """Every layer and strength, or the chosen ones. Raises BadInput without a prompt whose words have a token, or with too few."""
     prompts, left_out = eligible(ask, bench)
     if not prompts:
-        raise BadInput(f"{bench.task}: no prompt has words that are tokens of {bench.model.name} ({left_out} left out).")
+        raise BadInput(f"{bench.task}: no prompt has words that are tokens of {bench.model.name} ({len(left_out)} left out).")
     layers = [k for k in bench.chosen() if k] if not ask.writes else sorted({max(1, round(f * bench.depth)) for f in ask.writes})
-    encodings = bench.model.encode([prompt.shown for prompt in prompts])  # the towers run once, whatever is pushed
-    base = answered(ask, bench, prompts, encodings, [], 0.0)
-    measured = [Measured(name, values, columns(ask, prompts, None, None, 0.0)) for name, values in base.items()]
-    kinds = [None, *(control for control in ask.controls if control != LAYER_0)]
+    kept = bench.reading("eligible", len(prompts) / len(ask.prompts), n=len(ask.prompts), group=group_of(ask, prompts))
+    readings, outcomes, extras = (everywhere if ask.target is None else on_halves)(ask, bench, prompts, layers)
+    return Result((kept, *readings), tuple(outcomes), account(left_out) | extras)
+
+
+def everywhere(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], layers: Sequence[int]) -> tuple[list, list, dict]:
+    """All prompts at every layer and strength: nothing is chosen, and nothing is held against a control."""
+    half = encoded(ask, bench, prompts, None)
+    measured = plain(ask, half, half.base, None, None, 0.0)
     jobs = [(layer, strength) for layer in layers for strength in ask.strengths]
     for number, (layer, strength) in enumerate(jobs):
-        found = {control: pushed(ask, bench, prompts, encodings, control, layer, strength) for control in kinds}
-        measured += rows(ask, prompts, base, found, layer, strength)
+        measured += plain(ask, half, pushed(ask, bench, half, None, layer, strength), None, layer, strength)
         bench.progress(number + 1, len(jobs))
-    if LAYER_0 in ask.controls:
-        for strength in ask.strengths:
-            found = pushed(ask, bench, prompts, encodings, None, 0, strength)
-            measured += [Measured(name, each, columns(ask, prompts, LAYER_0, 0, strength)) for name, each in found.items()]
-    readings = by_group(ask, bench, prompts, measured)
-    outcomes = bench.outcomes([m for m in measured if m.columns["control"] is None], [prompt.id for prompt in prompts])
-    kept = bench.reading("eligible", len(prompts) / len(ask.prompts), n=len(ask.prompts), group=group_of(ask, prompts))
-    return Result((kept, *readings), tuple(outcomes), {"left_out": left_out})
+    return by_group(ask, bench, half, measured), bench.outcomes(measured, [prompt.id for prompt in prompts]), {}
 
 
-def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], int]:
-    """The prompts whose old and new word (the control's too) have a first token each, not the same one; and how many have not."""
+def on_halves(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], layers: Sequence[int]) -> tuple[list, list, dict]:
+    """Every setting on the half to choose on; on the other one the chosen one, its doses, the other layers and the controls."""
+    first, second = split_in_two(ask, bench, prompts)
+    choose, report = encoded(ask, bench, first, "choose"), encoded(ask, bench, second, "report")
+    tried = {(layer, s): pushed(ask, bench, choose, None, layer, s) for layer in layers for s in ask.strengths}
+    layer, strength = best(ask, choose, tried)
+    bench.progress(1, 2)
+    measured = [
+        m for (k, s), found in tried.items() for m in plain(ask, choose, found, None, k, s) + change(ask, choose, found, None, k, s)
+    ]
+    readings = bench.readings(plain(ask, choose, choose.base, None, None, 0.0) + measured, sources(choose), ask.intervals)
+    settings = [(layer, s) for s in ask.strengths] + [(k, strength) for k in layers if k != layer]
+    told = {key: pushed(ask, bench, report, None, *key) for key in settings}
+    measured = plain(ask, report, report.base, None, None, 0.0)
+    for key, found in told.items():
+        measured += plain(ask, report, found, None, *key) + change(ask, report, found, None, *key)
+    kept = [m for m in measured if not m.measure.endswith("_change")]
+    for control in ask.controls:
+        measured += beside(ask, bench, report, control, layer, strength, told[layer, strength])
+    readings += by_group(ask, bench, report, measured)
+    outcomes = bench.outcomes(kept, [prompt.id for prompt in report.prompts], sources=sources(report))
+    bench.progress(2, 2)
+    return readings, outcomes, {"chosen": {group_of(ask, prompts): {"layer": layer, "strength": strength}}}
+
+
+def split_in_two(ask: Repaint, bench: Bench, prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Prompt]]:
+    """Half of the sources of each kind (facet `by`) to choose on, the others to report.
+
+    Raises BadInput where one of the halves would have fewer than two prompts.
+    """
+    rng, chosen = np.random.default_rng(bench.seed), set()
+    for kind in dict.fromkeys(prompt.facets.get(ask.by or "", "") for prompt in prompts):
+        mine = list(dict.fromkeys(source_of(p) for p in prompts if p.facets.get(ask.by or "", "") == kind))
+        chosen |= {mine[place] for place in rng.permutation(len(mine))[: len(mine) // 2]}
+    halves = [p for p in prompts if source_of(p) in chosen], [p for p in prompts if source_of(p) not in chosen]
+    if min(map(len, halves)) < 2:
+        raise BadInput(f"{bench.task}: at least four prompts of several sources are needed (half to choose, half to report).")
+    return halves
+
+
+def source_of(prompt: Prompt) -> str:
+    return prompt.facets.get("source", prompt.id)
+
+
+def sources(half: Half) -> list[str]:
+    return [source_of(prompt) for prompt in half.prompts]
+
+
+def encoded(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], split: str | None) -> Half:
+    """The towers run once, whatever is pushed."""
+    half = Half(split, prompts, bench.model.encode([prompt.shown for prompt in prompts]), {})
+    return replace(half, base=answered(ask, bench, half, [], 0.0))
+
+
+def best(ask: Repaint, half: Half, tried: Mapping[tuple[int, float], Values]) -> tuple[int, float]:
+    """The layer and strength that raise the target furthest; of equals the weaker push, then the lower layer."""
+    score = {key: float(np.nanmean(found[ask.target] - half.base[ask.target])) for key, found in tried.items()}
+    return max(score, key=lambda key: (score[key], -key[1], -key[0]))
+
+
+def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], dict[str, str]]:
+    """The prompts that can be shown and whose words can be told apart by their first tokens; of the others, by id, why not."""
+    left_out = unshowable(bench, ((prompt.id, prompt.shown) for prompt in ask.prompts))
     rules = [ask.words, *([ask.wrong] if WRONG in ask.controls else [])]
-    ids = [[[first_token(bench, word) for word in words(prompt)] for words in rules] for prompt in ask.prompts]
-    kept = [p for p, pairs in zip(ask.prompts, ids, strict=True) if all(None not in pair and pair[0] != pair[1] for pair in pairs)]
-    return kept, len(ask.prompts) - len(kept)
+    for prompt in ask.prompts:
+        pairs = [[first_token(bench, word) for word in words(prompt)] for words in rules]
+        if any(None in pair for pair in pairs):
+            left_out.setdefault(prompt.id, "a word does not begin with a token of its own")
+        elif any(new == old for new, old in pairs):
+            left_out.setdefault(prompt.id, "the new and the old word begin with one token")
+    return [prompt for prompt in ask.prompts if prompt.id not in left_out], left_out
 
 
 def first_token(bench: Bench, word: str) -> int | None:
     return first_continuation_id(bench.model, "a", word)
 
 
-def pushed(
-    ask: Repaint, bench: Bench, prompts: Sequence[Prompt], encodings: Sequence[Encoding], control: str | None, layer: int, strength: float
-) -> Values:
+def pushed(ask: Repaint, bench: Bench, half: Half, control: str | None, layer: int, strength: float) -> Values:
     """What the prompts answer under one push; from `layer` on, or at it alone."""
-    vectors = differences(ask, bench, prompts, control)
+    vectors = differences(ask, bench, half.prompts, control)
     chosen = range(layer, bench.depth + 1) if ask.upward else (layer,)
-    return answered(ask, bench, prompts, encodings, [(k, vectors) for k in chosen], strength)
+    return answered(ask, bench, half, [(k, vectors) for k in chosen], strength)
 
 
 def differences(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: str | None) -> Tensor:
@@ -82,20 +156,13 @@ def differences(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: 
     return noise * (found.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True))
 
 
-def answered(
-    ask: Repaint,
-    bench: Bench,
-    prompts: Sequence[Prompt],
-    encodings: Sequence[Encoding],
-    pushes: Sequence[tuple[int, Tensor]],
-    strength: float,
-) -> Values:
+def answered(ask: Repaint, bench: Bench, half: Half, pushes: Sequence[tuple[int, Tensor]], strength: float) -> Values:
     """`[prompt]` by measure, some prompts at a time."""
     found: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(prompts), AT_ONCE):
+    for start in range(0, len(half.prompts), AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        changes = [edit(ask, prompts[part], layer, vectors[part], strength) for layer, vectors in pushes]
-        for name, values in said(ask, bench, prompts[part], encodings[part], changes).items():
+        changes = [edit(ask, half.prompts[part], layer, vectors[part], strength) for layer, vectors in pushes]
+        for name, values in said(ask, bench, half.prompts[part], half.encodings[part], changes).items():
             found.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in found.items()}
 
@@ -107,7 +174,9 @@ def edit(ask: Repaint, prompts: Sequence[Prompt], layer: int, vectors: Tensor, s
 
 def said(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], encodings: Sequence[Encoding], changes: Sequence[Edit]) -> Values:
     if ask.answers is not None:
-        return {"yes_share": share_of_first(ask.answers, bench, prompts, encodings, changes)}
+        share = share_of_first(ask.answers, bench, prompts, encodings, changes)
+        wanted = {} if ask.first is None else {"right_share": np.where([ask.first(prompt) for prompt in prompts], share, 1 - share)}
+        return {"yes_share": share} | wanted
     written = generate(bench, encodings, ask.sampled, tuple(changes), (1.0,))[1.0]
     texts = [outputs[0] for outputs in written]
     scores = {name: judge(prompts, texts) for name, judge in ask.judges.items()}
@@ -133,25 +202,32 @@ def answer_token(bench: Bench, prompt: Prompt, word: str) -> int:
     return found
 
 
-def rows(
-    ask: Repaint, prompts: Sequence[Prompt], base: Values, found: Mapping[str | None, Values], layer: int, strength: float
-) -> list[Measured]:
-    """Each measure under each control; with controls also the change from no push and what goes beyond each."""
-    measured = []
-    for control, values in found.items():
-        for name, each in values.items():
-            here = columns(ask, prompts, control, layer, strength)
-            measured.append(Measured(name, each, here))
-            if len(found) > 1:
-                measured.append(Measured(f"{name}_change", each - base[name], here))
-                if control is not None:
-                    measured.append(Measured(f"{name}_excess", found[None][name] - each, here))
-    return measured
+def plain(ask: Repaint, half: Half, values: Values, control: str | None, layer: int | None, strength: float) -> list[Measured]:
+    return [Measured(name, each, columns(ask, half, control, layer, strength)) for name, each in values.items()]
 
 
-def columns(ask: Repaint, prompts: Sequence[Prompt], control: str | None, layer: int | None, strength: float) -> dict:
-    place = prompts[0].media.kind if prompts[0].media else "last"
-    found = {"group": group_of(ask, prompts), "position": place, "control": control, "strength": float(strength)}
+def change(ask: Repaint, half: Half, values: Values, control: str | None, layer: int | None, strength: float) -> list[Measured]:
+    """The target's change from no push."""
+    found = values[ask.target] - half.base[ask.target]
+    return [Measured(f"{ask.target}_change", found, columns(ask, half, control, layer, strength))]
+
+
+def beside(ask: Repaint, bench: Bench, half: Half, control: str, layer: int, strength: float, main: Values) -> list[Measured]:
+    """A control at the chosen setting: what it gives, what it changes, and how far the push goes beyond it."""
+    where = {LAYER_0: 0, AS_TEXT: None}.get(control, layer)
+    if control == AS_TEXT:
+        told = replace(half, encodings=bench.model.encode([Form(p.type, ask.as_text(p), None, p.media) for p in half.prompts]))
+        found = answered(ask, bench, told, [], 0.0)
+    else:
+        found = pushed(ask, bench, half, None if control == LAYER_0 else control, where, strength)
+    excess = Measured(f"{ask.target}_excess", main[ask.target] - found[ask.target], columns(ask, half, control, layer, strength))
+    return [*plain(ask, half, found, control, where, strength), *change(ask, half, found, control, where, strength), excess]
+
+
+def columns(ask: Repaint, half: Half, control: str | None, layer: int | None, strength: float) -> dict:
+    place = half.prompts[0].media.kind if half.prompts[0].media else "last"
+    found = {"group": group_of(ask, half.prompts), "position": place, "control": control, "strength": float(strength)}
+    found |= {} if half.split is None else {"split": half.split}
     return found if layer is None else {**found, "layer": layer}
 
 
@@ -159,11 +235,12 @@ def group_of(ask: Repaint, prompts: Sequence[Prompt]) -> str:
     return f"{ask.group}>{prompts[0].type}"
 
 
-def by_group(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], measured: Sequence[Measured]) -> list:
+def by_group(ask: Repaint, bench: Bench, half: Half, measured: Sequence[Measured]) -> list:
     """Readings over all prompts, and over those of each value of the facet `by` as splits of their own."""
-    readings = bench.readings(measured, intervals=ask.intervals)
-    for value in dict.fromkeys(prompt.facets.get(ask.by, "") for prompt in prompts) if ask.by else ():
-        kept = np.array([prompt.facets.get(ask.by, "") == value for prompt in prompts])
+    clusters = sources(half) if ask.target else None
+    readings = bench.readings(measured, clusters, ask.intervals)
+    for value in dict.fromkeys(prompt.facets.get(ask.by, "") for prompt in half.prompts) if ask.by else ():
+        kept = np.array([prompt.facets.get(ask.by, "") == value for prompt in half.prompts])
         mine = [Measured(m.measure, np.where(kept, m.values, np.nan), {**m.columns, "split": value}) for m in measured]
-        readings += bench.readings(mine, intervals=ask.intervals)
+        readings += bench.readings(mine, clusters, ask.intervals)
     return readings

@@ -19,10 +19,10 @@ from semhub.methods.declare import (
     Steer,
     Trajectory,
 )
+from semhub.methods.media import WORDLESS
 
 NO_TOKEN = "a word has no token of its own, or begins like the other type's word"
 NO_LOOK = "no word that can be looked for (no token or patch of its own)"
-NO_PUSH = "the words to push with are no tokens of their own"
 UNJUDGED = "the unpushed output cannot be judged"
 UNSEEN = "seen nowhere in the corpus"
 
@@ -44,6 +44,8 @@ def named(kind: str, split: str | None) -> str:
 def of_sets(ask: Compare, result: Result) -> Iterator[dict]:
     for split, concepts in ask.sets.items():
         yield entry(named("items", split), len(concepts), ask.left_out.get(split, {}))
+    if unshown := result.extras.get("left_out", {}):
+        yield entry("items shown", sum(map(len, ask.sets.values())) - sum(unshown.values()), unshown)
 
 
 def of_prompts(ask: Decode, result: Result) -> Iterator[dict]:
@@ -69,14 +71,15 @@ def of_places(ask: DecodeMarks, result: Result) -> Iterator[dict]:
 
 
 def of_sights(ask: DecodeMedia, result: Result) -> Iterator[dict]:
+    unshown = {why: n for why, n in result.extras["left_out"].items() if why != WORDLESS}
     for row in eligible(result):
         kept = round(row.value * row.n)
-        yield entry(named(f"{row.position}s {row.group}", row.split), kept, {**ask.left_out, NO_LOOK: row.n - kept})
+        yield entry(named(f"{row.position}s {row.group}", row.split), kept, {**ask.left_out, **unshown, NO_LOOK: row.n - kept})
 
 
 def of_repainted(ask: Repaint, result: Result) -> Iterator[dict]:
     lost = result.extras["left_out"]
-    yield entry("prompts", len(ask.prompts) - lost, {**ask.left_out, NO_PUSH: lost})
+    yield entry("prompts", len(ask.prompts) - sum(lost.values()), {**ask.left_out, **lost})
 
 
 def of_texts(ask: Spread, result: Result) -> Iterator[dict]:

@@ -66,6 +66,14 @@ def described(folder: Path) -> Bundled:
     return Bundled(folder.name, role, read(folder / "config.json").get("model_type", ""), types_of(recipe), folder)
 
 
+def role_of_grown(folder: Path) -> str | None:
+    """What a folder that was grown by a recipe is for: a control, or nothing in particular (""); None where no recipe tells."""
+    if not read(folder / "recipe.json").get("recipe"):
+        return None
+    role = described(folder).role
+    return role if role.startswith("control") else ""
+
+
 def types_of(recipe: dict) -> tuple[str, ...]:
     """What a recipe says that its model reads: its `types`, or its languages, digits where it has sums, and code or formula."""
     mixture = recipe.get("mixture", {})

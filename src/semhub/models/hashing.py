@@ -9,12 +9,14 @@ from torch import nn
 
 from semhub.models.hub import UNSAFE
 
+NAMING = "salmonn.json"
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def files_hash(folder: Path) -> str:
-    """sha256 over names and contents of the weight files: the same for copies of a folder, wherever they are."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".safetensors", *UNSAFE) and file.is_file())
+    """sha256 over names and contents of the weight files (and of what names others): the same for copies of a folder, wherever they are."""
+    kinds = (".safetensors", *UNSAFE)
+    files = sorted(file for file in folder.iterdir() if (file.suffix in kinds or file.name == NAMING) and file.is_file())
     return hashlib.sha256("".join(f"{file.name} {file_hash(file)}\n" for file in files).encode()).hexdigest()
 
 

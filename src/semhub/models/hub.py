@@ -13,6 +13,7 @@ from semhub.errors import ModelNotFound, UnsafeWeights
 PATIENCE = 10.0  # seconds until a silent network counts as none
 SMALL = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+WORDS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "tekken.json")
 UNSAFE = (".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 
 
@@ -60,7 +61,7 @@ def in_cache(name: str, revision: str | None, code: bool, unsafe: bool, **keywor
 def is_complete(folder: Path, unsafe: bool) -> bool:
     """Whether a folder has a configuration, a tokenizer and every weight file that its index names."""
     configured = (folder / "config.json").exists() or (folder / "adapter_config.json").exists()
-    worded = any((folder / file).exists() for file in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json"))
+    worded = any((folder / file).exists() for file in WORDS)
     return configured and (worded or (folder / "adapter_config.json").exists()) and weights_complete(folder, unsafe)
 
 

@@ -31,7 +31,8 @@ class Model:
 
     Inputs are texts, or (with a `processor`) texts in which an image or a sound stands at its mark: `Form(type, text, media=...)`.
     Layers: 0 is what enters block 1, k the output of block k, L (`layers`) the output of the last block before the final norm.
-    `role` is set for bundled models only (`hub`, `control:...`); `certificate` is None until the model has been proved.
+    `role`: `hub` or `control:...` of bundled and grown models, `mechanics` of random weights (`roles.py`), else nothing;
+    `certificate` is None until the model has been proved.
     """
 
     name: str

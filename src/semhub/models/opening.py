@@ -14,8 +14,17 @@ import torch
 from torch import nn
 
 from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights, UserError
-from semhub.models import hub
-from semhub.models.bundled import HUB, UNTRAINED_SEED, find_bundled, known_elsewhere, nearest_bundled, not_here, untrained_network
+from semhub.models import hub, roles, salmonn
+from semhub.models.bundled import (
+    HUB,
+    UNTRAINED_SEED,
+    find_bundled,
+    known_elsewhere,
+    nearest_bundled,
+    not_here,
+    role_of_grown,
+    untrained_network,
+)
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
 from semhub.models.model import Model
@@ -63,14 +72,14 @@ def load(
 
 
 def proved(model: Model) -> Model:
-    """The model with its certificate. Raises NotProved where it failed."""
+    """The model with its certificate, and its role where only a measurement tells it. Raises NotProved where the certificate failed."""
     from semhub.models.prove import certify
 
     if isinstance(model, Strangers):
         return replace(model, speakers={type: proved(speaker) for type, speaker in model.speakers.items()})
     certificate = certify(model)
     certificate.demand(model.name)
-    return replace(model, certificate=certificate)
+    return replace(model, certificate=certificate, role=roles.measured(model) if model.role is None else model.role)
 
 
 def in_hand(network: nn.Module, tokenizer: Any) -> Model:
@@ -95,6 +104,7 @@ def opened(
     except Exception as problem:
         raise clear(name, problem) from problem
     belongs(tokenizer, parts, name)
+    role = roles.marked(parts.causal) if role is None else role
     return Model(name, revision, network, tokenizer, parts, find_head(network, parts), role, hashing=hashing, processor=processor)
 
 
@@ -123,10 +133,24 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
         bundled.require()
         asked = {"dtype": torch.float32, **asked, "revision": None}
     folder = bundled.path if bundled else folder_named(name, unsafe, asked)
+    if salmonn.is_in(folder):
+        return assembled(name, folder, tokenizer, unsafe, asked)
     revision = folder.name if folder.parent.name == "snapshots" else None
     network = open_folder(folder, unsafe, asked)
     chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
-    return opened(name, revision, network, chosen, lambda: files_hash(folder), bundled.role if bundled else None)
+    role = bundled.role if bundled else role_of_grown(folder)
+    return opened(name, revision, network, chosen, lambda: files_hash(folder), role)
+
+
+def assembled(name: str, folder: Path, processor: Any, unsafe: bool, asked: dict) -> Model:
+    """SALMONN, put together from the parts that its folder names."""
+    find = lambda part: folder_named(part, unsafe, {**asked, "revision": None})  # noqa: E731
+
+    def open_llama(part: str) -> tuple[nn.Module, Any]:
+        return open_folder(find(part), unsafe, {**asked, "revision": None}), words(find(part), asked["trust_remote_code"])
+
+    network, own = salmonn.assembled(folder, unsafe, open_llama, find)
+    return opened(name, None, network, processor or own, lambda: salmonn.weights_hash(folder, find))
 
 
 def untrained_twin(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
@@ -134,6 +158,8 @@ def untrained_twin(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Mode
     from transformers import AutoModelForCausalLM
 
     folder = folder_named(name.removesuffix(UNTRAINED), unsafe, asked)
+    if salmonn.is_in(folder):
+        raise NotUnderstood(f"{folder} is a SALMONN, put together from several trained parts; no untrained twin is made of it.")
     config = configuration(folder, asked)
     make = getattr(builder(config), "_from_config", AutoModelForCausalLM.from_config)
     wanted = asked.get("dtype", default_dtype(config, asked))

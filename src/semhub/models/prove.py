@@ -117,12 +117,17 @@ def sample(model) -> list[Encoding]:
 
 
 def media(kind: str, seed: int = 0) -> list[Form]:
-    """Two noises of different size in a text, the same for the same seed: something that every tower takes."""
+    """Two noises of different size in a text, the same for the same seed: something that every tower takes.
+
+    Odd seeds give images of coarse squares: to a code book all fine noise may look alike.
+    """
     import numpy as np
 
     rng = np.random.default_rng(seed)
     if kind == "image":
-        found = [Media(kind, rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in ((64, 64), (60, 96))]
+        grain = COARSE if seed % 2 else 1
+        drawn = [rng.integers(0, 256, (-(-h // grain), -(-w // grain), 3), dtype=np.uint8) for h, w in SIZES]
+        found = [Media(kind, each.repeat(grain, 0).repeat(grain, 1)[:h, :w]) for each, (h, w) in zip(drawn, SIZES, strict=True)]
     else:
         found = [Media(kind, rng.normal(0, 0.2, int(16000 * s)).astype(np.float32), 16000) for s in (0.6, 1.1)]
     return [Form(kind, f"The dog {MARKS[kind]} sees.", None, one) for one in found]
@@ -314,7 +319,8 @@ def hooks(model) -> int:
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.network.modules())
 
 
-NOISES = 8  # other pixels tried: a tower with a code book may give two of them the same code
+NOISES = 48  # other media tried, until every position has changed: a tower with a code book gives many of them the same code
+SIZES, COARSE = ((64, 64), (60, 96)), 16  # of the images, in pixels
 
 
 CHECKS = {

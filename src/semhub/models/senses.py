@@ -5,7 +5,7 @@ it (embeddings, positions, whatever a family adds) is what reading, writing and 
 `image` or `audio` are those whose embedding is neither a row of the embedding table nor a vector that every input shares.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from semhub.errors import BadInput, NotUnderstood
+from semhub.models.splice import rate_of, spliced, takes_sounds
 from semhub.models.structure import entering, evaluating, input_device
 from semhub.models.tokens import encode
 from semhub.models.where import Encoding, Span, short
 from semhub.types import MARKS, Form, Input, Media
 
-ARGUMENTS = {"image": "images", "audio": "audio"}  # what a processor calls them
 TOWERS = {"image": ("vision_config", "vq_config"), "audio": ("audio_config",)}  # the parts of a configuration that see and hear
 # arguments of the trunk that a padded batch makes anew
 OWN = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "past_key_values", "use_cache", "cache_position", "return_dict")
@@ -91,8 +91,8 @@ def is_processor(value: Any) -> bool:
 def encode_all(model, inputs: Sequence[Input], special: bool = True) -> list[Encoding]:
     """Texts by the tokenizer, texts with media by the processor, what is encoded already as it is; in the order given."""
     texts = iter(encode(model.tokenizer, [each for each in inputs if isinstance(each, str)], special))
-    prepared = lambda each: each if isinstance(each, Encoding) else perceived(model, each, special)  # noqa: E731
-    return [next(texts) if isinstance(each, str) else prepared(each) for each in inputs]
+    ready = lambda each: each if isinstance(each, Encoding) else perceived(model, each, special)  # noqa: E731
+    return [next(texts) if isinstance(each, str) else ready(each) for each in inputs]
 
 
 def ids_of(model, inputs: Sequence[Input], special: bool = True) -> list[list[int]]:
@@ -126,37 +126,42 @@ def processed(model, form: Form, special: bool = True) -> dict[str, Any]:
         raise BadInput(f"{model.name} takes {can}; it was given an {kind}.")
     if form.text.count(MARKS[kind]) != 1:
         raise BadInput(f"{MARKS[kind]} must stand in the text exactly once, where the {kind} goes; found {short(form.text)}.")
-    text = form.text.replace(MARKS[kind], markup(model.processor, kind))
+    prepare = prepared_apart if kind == "audio" and not takes_sounds(model.processor) else prepared
     try:
-        given = dict(processor_call(model.processor, kind)(text, form.media, special))
+        given = dict(prepare(model, form, special))
+    except NotUnderstood:
+        raise
     except Exception as problem:
         first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
         raise BadInput(f"The processor of {model.name} refused the {kind} of {short(form.text)}: {first}") from problem
     return {name: on_device(value, model) for name, value in given.items() if isinstance(value, Tensor)}
 
 
-def processor_call(processor: Any, kind: str) -> Callable:
-    """The processor as `(text, media, special) -> tensors`; a sound comes at the rate that the processor expects."""
-    hearing = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+def prepared(model, form: Form, special: bool) -> Mapping[str, Any]:
+    """What the processor makes of one input; a sound comes at the rate that it expects."""
+    processor, media = model.processor, form.media
+    text = form.text.replace(MARKS[media.kind], markup(processor, media.kind))
+    words = {} if special else {"add_special_tokens": False}
+    if media.kind == "image":
+        from PIL import Image
 
-    def call(text, media, special):
-        words = {} if special else {"add_special_tokens": False}
-        if kind == "image":
-            from PIL import Image
+        return processor(text=text, images=[Image.fromarray(media.data)], return_tensors="pt", **words)
+    rate = rate_of(processor, media)
+    return processor(text=text, audio=[resampled(media, rate)], sampling_rate=rate, return_tensors="pt", **words)
 
-            return processor(text=text, images=[Image.fromarray(media.data)], return_tensors="pt", **words)
-        rate = getattr(hearing, "sampling_rate", media.rate)
-        return processor(text=text, audio=[resampled(media, rate)], sampling_rate=rate, return_tensors="pt", **words)
 
-    return call
+def prepared_apart(model, form: Form, special: bool) -> Mapping[str, Any]:
+    """The same of a processor whose call takes no sound."""
+    samples = resampled(form.media, rate_of(model.processor, form.media))
+    return spliced(model, samples, form.text.split(MARKS[form.media.kind]), special)
 
 
 def resampled(media, rate: int):
     """The samples of a sound at another rate (polyphase filter), float32."""
-    if media.rate == rate:
-        return media.data
     from math import gcd
 
+    if media.rate == rate:
+        return media.data
     from scipy.signal import resample_poly
 
     shared = gcd(media.rate, rate)

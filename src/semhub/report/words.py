@@ -48,6 +48,8 @@ MEASURES = {
     "correct": "answered as the push asks",
     "unchanged": "answered as without a push",
     "other": "answered otherwise",
+    "yes_share": "share of Yes among Yes and No",
+    "right_share": "share of the answer that the new word asks for",
     "pc1": "first direction of the plane",
     "pc2": "second direction of the plane",
 }

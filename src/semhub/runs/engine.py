@@ -98,7 +98,7 @@ class Desk:
         model = self.plan.opened.get(name) or self.load(name, **self.plan.keywords(name))
         certificate = None if model.certificate is None else model.certificate.as_dict()
         known = {"name": model.name, "revision": model.revision, "weights_hash": model.weights_hash, "layers": model.layers}
-        watch(Event("opened", note=name, facts=known | {"certificate": certificate}))
+        watch(Event("opened", note=name, facts=known | {"role": model.role, "certificate": certificate}))
         if name == self.plan.spec.models[0] and not (self.folder / "tokens.json").exists():
             store.write_whole(self.folder / "tokens.json", store.to_json(self.show(self.plan, model)))
         self.models[name] = model
@@ -178,12 +178,12 @@ def _record(plan: Plan, folder: Path) -> dict:
 
 
 def _enter(opened: Event, record: dict, folder: Path) -> None:
-    """Write a model's revision, hash and certificate into `spec.json`; refuse other weights than before."""
+    """Write a model's revision, hash and certificate into `spec.json`, and its role where the plan knew none; refuse other weights."""
     entry = next(each for each in record["models"] if each["asked"] == opened.note)
     before, now = entry.get("weights_hash"), opened.facts["weights_hash"]
     if before not in (None, now):
         raise RunMismatch(f"{folder} was started with other weights of {opened.note} ({before}, now {now}); give another --out.")
-    entry |= opened.facts
+    entry |= opened.facts | {"role": entry.get("role") or opened.facts.get("role") or ""}
     store.write_whole(folder / "spec.json", store.to_json(record))
 
 

@@ -17,7 +17,8 @@ from semhub.runs.store import part_name, slug
 PROTOCOLS = ("sound", "paper")
 SCORERS = ("package", "hf")
 TWIN = "control:untrained"
-TOWERS = {"image": ("vision_config", "vq_config", "thinker_config"), "audio": ("audio_config", "thinker_config")}
+TOWERS = {"image": ("vision_config", "vq_config", "thinker_config"), "audio": ("audio_config", "thinker_config", "whisper")}
+CONFIGURATIONS = ("config.json", "salmonn.json")
 SHOWN = 100  # bad rows that the spec spells out
 
 
@@ -316,10 +317,10 @@ def senseless(task, model: str, opened: Mapping[str, object]) -> str | None:
 
 
 def _configuration(model: str) -> Path | None:
-    """The `config.json` of a folder, or of a Hugging Face id that was fetched before."""
+    """The configuration of a folder, or of a Hugging Face id that was fetched before."""
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return folder / "config.json" if (folder / "config.json").is_file() else None
+        return next((folder / name for name in CONFIGURATIONS if (folder / name).is_file()), None)
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 

@@ -21,6 +21,7 @@ REAL = ("vggsound", "spoken-digits")  # kinds of the user's own sounds
 MARK = MARKS["audio"]
 PROMPT = f"USER: {MARK}\nASSISTANT:"
 ASKED = f"USER: {MARK}\nIs this animal a mammal?\nASSISTANT:"
+TOLD = f"USER: {MARK}\nThis is a {{}}. Is this animal a mammal?\nASSISTANT:"
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
 # what a label of VGGSound must name for a question about it; the release has 56 such labels of 44 animals
@@ -178,15 +179,16 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     needs=("audio",),
     data="sounds of animals: the world's, or VGGSound (--data vggsound=FOLDER); each beside an animal of the other kind",
     positions="every position of the sound",
-    baseline="no push; in sound also a random direction, the word of another animal of the same kind, and layer 0",
-    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound also change and excess',
+    baseline="no push; in sound also a random direction, another animal of the same kind, the new animal told in words, and layer 0",
+    measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound right_share, its change and excess',
     against="mammals and others moved alike, or no further than the controls move them",
     unsuited=lambda protocol, given: no_animals(protocol, given),
 )
 def intervention(protocol: str, given: Given) -> Repaint:
     """`paper` reproduces the release: U[new] - U[old] times 10 to 100 at the audio positions after block 14, p(Yes) over p(Yes or No).
 
-    The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth.
+    The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth. In `sound` layer and strength are
+    chosen on half of the animals by `right_share`, the share of the answer that the new animal asks for, and reported on the others.
     """
     prompts, spared = animals(given)
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
@@ -195,8 +197,10 @@ def intervention(protocol: str, given: Given) -> Repaint:
     if protocol == "paper":
         return Repaint(prompts, words, where, "en", writes=(Fraction(14, 40),), intervals=False, **asked)
     same = lambda prompt: (prompt.facets["same"], prompt.facets["old"])  # noqa: E731
-    writes, controls = tuple(Fraction(k, 8) for k in (2, 3, 5)), ("random-direction", "wrong-word", "layer-0")
-    return Repaint(prompts, words, where, "en", writes=writes, controls=controls, wrong=same, **asked | {"strengths": (10.0, 40.0, 100.0)})
+    controls, told = ("random-direction", "wrong-word", "as-text", "layer-0"), lambda prompt: TOLD.format(prompt.facets["new"])
+    asked |= {"strengths": (10.0, 40.0, 100.0), "writes": tuple(Fraction(k, 8) for k in (2, 3, 5)), "target": "right_share"}
+    is_mammal = lambda prompt: prompt.facets["kind"] == "other"  # noqa: E731  (the new animal is of the other kind)
+    return Repaint(prompts, words, where, "en", controls=controls, wrong=same, as_text=told, first=is_mammal, **asked)
 
 
 def animals(given: Given) -> tuple[list[Prompt], dict[str, int]]:

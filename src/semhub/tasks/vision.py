@@ -287,7 +287,7 @@ def another(known: Sequence[str], seen: Seen, type: str, place: int, seed: int) 
     needs=("image",),
     data="two-coloured images: 4 x 3 pairs of colours, either half repainted, in each of the two other colours: 48 cases",
     positions="the positions of one half of the image",
-    baseline="no push; in sound also a random direction, another colour's words, and layer 0",
+    baseline="no push; in sound also a random direction, another colour's words, the new colour told in words, and layer 0",
     measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
     against="no more new colours named than the controls give",
 )
@@ -295,7 +295,8 @@ def intervention(protocol: str, given: Given) -> Repaint:
     """`paper` reproduces the release: U[new] - U[old] in place of the states, at layers i+1 to L for each i; is the new colour named?
 
     It never checks the other half's colour and has no unpushed accuracy; in `sound` an answer is correct if it names the new
-    colour and the other half's and not the old one, and what is answered without a push is reported at strength 0.
+    colour and the other half's and not the old one, what is answered without a push is reported at strength 0, and the layer is
+    chosen on the images of half of the pairs of colours and reported on the others.
     """
     prompts = cases()
     step = len(prompts) / min(len(prompts), given.many(CASES))
@@ -308,10 +309,15 @@ def intervention(protocol: str, given: Given) -> Repaint:
         return Repaint(prompts, words, where, "en", True, True, judges=judges, sampled=Sampled(32, greedy=True), intervals=False)
     judges = {"correct": judge(repainted), "unchanged": judge(unmoved)}
     depths = tuple(Fraction(k, 8) for k in (2, 4, 6))
-    controls = ("random-direction", "wrong-word", "layer-0")
-    return Repaint(
-        prompts, words, where, "en", True, True, depths, judges=judges, sampled=Sampled(16, greedy=True), controls=controls, wrong=wrong
-    )
+    controls = ("random-direction", "wrong-word", "as-text", "layer-0")
+    asked = {"judges": judges, "sampled": Sampled(16, greedy=True), "controls": controls, "wrong": wrong, "as_text": told}
+    return Repaint(prompts, words, where, "en", True, True, depths, target="correct", **asked)
+
+
+def told(prompt: Prompt) -> str:
+    """The question, after a sentence that says what the push is to make of the image."""
+    mark, _, question = prompt.text.partition("\n")
+    return f"{mark}\nThe {prompt.facets['half']} half of the image is {prompt.facets['new']}. {question}"
 
 
 def cases() -> list[Prompt]:

@@ -12,7 +12,7 @@ from semhub.measures.statistics import holm
 from semhub.verdicts import anchored, shared, used
 from semhub.verdicts.evidence import MECHANICS, Evidence, Subject
 from semhub.verdicts.thresholds import LIMITS, Thresholds
-from semhub.verdicts.verdict import SUPPORTED, UNDECIDED, Verdict, decided
+from semhub.verdicts.verdict import UNDECIDED, Verdict, decided
 
 CLAIMS = (shared, anchored, used)
 
@@ -42,8 +42,8 @@ def count(p: Sequence[float | None]) -> int:
 
 
 def settled(found: Verdict) -> Verdict:
-    """Of a model that only checks the machinery (random weights of some family), nothing is ever supported."""
-    if found.role != MECHANICS or found.verdict != SUPPORTED:
+    """Of a model that only checks the machinery (random weights of some family), nothing is ever supported or contradicted."""
+    if found.role != MECHANICS or found.verdict == UNDECIDED:
         return found
     reason = "The model has random weights: its values check the machinery and are no finding."
     return replace(found, verdict=UNDECIDED, objections=(reason, *found.objections), reasons=("mechanics",))
