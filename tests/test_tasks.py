@@ -27,6 +27,7 @@ NAMES = (
     "multilingual/trend",
     "multilingual/steering",
     "multilingual/steering-controls",
+    "multilingual/patching",
     "arithmetic/similarity",
     "arithmetic/lens",
     "arithmetic/trajectory",
@@ -56,6 +57,7 @@ GROUPS = {
     "trajectory": r"\w+:\w+",
     "steering": r"\w+>\w+",
     "steering-controls": r"\w+>\w+",
+    "patching": r"\w+>\w+",
     "intervention": r"\w+>\w+",
 }
 CONTROLS = {
@@ -147,7 +149,7 @@ def test_columns_keep_to_their_conventions(results, model):
         assert row.layer is None or 0 <= row.layer <= model.layers, row
         assert math.isfinite(row.value) and row.n >= 1, row
         assert row.seed is None
-        assert (row.strength is not None) == (kind in ("steering", "steering-controls", "intervention")), row
+        assert (row.strength is not None) == (kind in ("steering", "steering-controls", "patching", "intervention")), row
 
 
 def test_intervals_hold_their_value_and_paper_has_none(results):

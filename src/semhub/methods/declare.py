@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from semhub.types import Cloze, Concept, Form, Mark, Outcome, Prompt, Reading
+from semhub.types import Cloze, Concept, Exchange, Form, Mark, Outcome, Prompt, Reading
 
 Split = str | None
 
@@ -321,6 +321,27 @@ class Repaint:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """Does the state before an answer, put into a question in another type, bring its concept, its type, both or neither?
+
+    Types are patched into each other in pairs, and the mean over all other types into each (group `all>TYPE`). `choose` and
+    `report`: exchanges on which the layer is chosen and reported. The state at `at` of the source takes the place of the target's
+    there, at one layer. `difference`: also the mean's difference between the two concepts, added to the target (variant of that name).
+    `controls`: of `random-direction` (at the patch's length), `wrong-concept` (the third question's state), `neutral-word` (the mean
+    state of all source questions, which has no concept), `as-text` (`as_text(source, target)` is the prompt), `layer-0`, `wrong-layer`
+    (the source's last layer) and `wrong-position` (the first token).
+    """
+
+    types: tuple[str, ...]
+    choose: Sequence[Exchange]
+    report: Sequence[Exchange]
+    as_text: Callable[[Cloze, Cloze], str]
+    at: str = "last"
+    controls: tuple[str, ...] = ()
+    difference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """Through which words' neighbourhood does a state travel from layer to layer?
 
@@ -338,4 +359,4 @@ class Trajectory:
     split: Split = None
 
 
-Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Repaint | Spread | Steer | Inject | Trajectory
+Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Patch | Repaint | Spread | Steer | Inject | Trajectory

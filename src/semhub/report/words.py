@@ -12,10 +12,10 @@ TYPES = {
     "en": "English", "es": "Spanish", "zh": "Chinese", "de": "German", "fr": "French", "it": "Italian", "pt": "Portuguese", "ru": "Russian",
     "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi", "tr": "Turkish", "id": "Indonesian", "pl": "Polish", "nl": "Dutch",
     "sv": "Swedish", "fi": "Finnish", "cs": "Czech", "uk": "Ukrainian", "he": "Hebrew", "fa": "Persian", "th": "Thai", "vi": "Vietnamese",
-    "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
+    "all": "mean of the others", "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
 }  # fmt: skip
 
-LANGUAGES = set(TYPES) - {"digits", "code", "formula", "image", "audio"}
+LANGUAGES = set(TYPES) - {"all", "digits", "code", "formula", "image", "audio"}
 
 MEASURES = {
     "adjusted_cosine": "similarity S (matching minus unrelated pairs)",
@@ -48,6 +48,10 @@ MEASURES = {
     "correct": "answered as the push asks",
     "unchanged": "answered as without a push",
     "other": "answered otherwise",
+    "moved": "source's concept, in the target's type",
+    "kept": "target's concept, in its type (not moved)",
+    "copied": "source's concept, in the source's type",
+    "translated": "target's concept, in the source's type",
     "pc1": "first direction of the plane",
     "pc2": "second direction of the plane",
 }
@@ -92,7 +96,7 @@ CONTROLS = {
     "without-main": "the own push, without the dominant type's direction",
     "without-random": "the own push, without a random direction",
     "shuffled-pair": "words of shuffled pairs",
-    "wrong-concept": "words of another concept",
+    "wrong-concept": "another concept",
 }
 
 
