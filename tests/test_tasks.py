@@ -24,6 +24,7 @@ from worldly import worldly
 NAMES = (
     "multilingual/similarity",
     "multilingual/lens",
+    "multilingual/lens-readers",
     "multilingual/trend",
     "multilingual/steering",
     "multilingual/steering-controls",
@@ -51,6 +52,7 @@ SENSED = (  # asked of models that see and hear, in test_tasks_senses.py
 GROUPS = {
     "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
+    "lens-readers": r"\w+:\w+",
     "conjunction-lens": r"code:\w+",
     "role-lens": r"\w+:\w+",
     "trend": r"\w+:\w+",

@@ -78,6 +78,8 @@ class Lens:
     final norm whatever the variant says, as the release does. `wrong`, `floor`, `affine` and `single` add the wrong words,
     the norm-matched random states, a second reader (an affine map to the last layer, fitted on those texts), and single-token
     items alone; `word_states` a reader that uses no unembedding.
+    `scope`: also the patchscope, which puts a state into another prompt, at its own layer or at `scope_layer`. `contexts`: texts by
+    type in which words are looked up, for the reader by nearest neighbours. `floors`: random states for every other reader too.
     `cluster`: a facet that items share when they are not independent.
     """
 
@@ -93,6 +95,10 @@ class Lens:
     intervals: bool = True
     affine: Sequence[str] = ()
     word_states: bool = False
+    scope: bool = False
+    scope_layer: int | None = None
+    contexts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    floors: bool = False
     cluster: str | None = None
     special: bool = True
 

@@ -51,6 +51,7 @@ class Plan:
     opened: Mapping[str, object] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, object] = field(default_factory=dict)
+    lens: object | None = None
 
     def arguments(self) -> dict:
         """What every part passes to `tasks.perform` beside its task and model."""
@@ -66,7 +67,7 @@ class Plan:
             "items": self.items,
             "data": self.data,
             "scorers": spec.scorers,
-        }
+        } | ({} if self.lens is None else {"lens": self.lens})
 
     def keywords(self, model: str) -> dict:
         """How `model` is opened: a bundled control takes only what concerns the machine, a twin all that holds for its model."""
@@ -117,6 +118,7 @@ def prepare(
     data: Mapping[str, str | Path] | None = None,
     task_files: Sequence[str | Path] = (),
     suite: str | None = None,
+    lens: str | Path | None = None,
     seed: int = 0,
     limit: int | None = None,
     layers: tuple[int, ...] | None = None,
@@ -132,7 +134,8 @@ def prepare(
 
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
-    fit are done. `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
+    fit are done. `lens`: the folder of an affine lens of the model (`methods.tuned`), one more reader beside the logit lens.
+    `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     asked = dict(locals())
@@ -143,6 +146,7 @@ def prepare(
     name, opened = _named(model)
     own_pairs, own_items = _read_pairs(pairs, types, skip_bad), _read_items(items, skip_bad)
     own_data = _read_data(data or {}, skip_bad)
+    own_lens = _read_lens(lens, opening.unsafe_weights)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
     chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened)
     roles = _roles(name, controls) | (_twin(name, opened) if twin else {})
@@ -158,11 +162,13 @@ def prepare(
         data=WORLD if own_pairs is None else own_pairs.hash,
         own_items=None if own_items is None else own_items.hash,
         own_data=hashes or None,
+        own_lens=None if own_lens is None else own_lens.hash,
         weights={each: opened[each].weights_hash if each in opened else known_hash(each) for each in roles},
         versions=versions(),
         pairs=None if pairs is None else str(pairs),
         items=None if items is None else str(items),
         sources={name: str(path) for name, path in (data or {}).items()} or None,
+        lens=None if lens is None else str(lens),
         skip_bad=skip_bad,
         batch_tokens=batch_tokens,
         opening=opening,
@@ -170,7 +176,7 @@ def prepare(
     parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, each, roles[each]))
     if not any(part.model == name for part in parts):
         raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked, own_lens)
 
 
 def known_hash(name: str) -> str:
@@ -350,6 +356,14 @@ def _read_data(asked: Mapping, skip_bad: bool) -> dict[str, object]:
     from semhub.data.sources import read_source
 
     return {name: read_source(name, path, skip_bad) for name, path in asked.items()}
+
+
+def _read_lens(folder, unsafe: bool):
+    if folder is None:
+        return None
+    from semhub.methods.tuned import read_lens
+
+    return read_lens(folder, unsafe)
 
 
 def _catalogue() -> dict:

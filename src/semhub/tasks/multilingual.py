@@ -19,6 +19,7 @@ from semhub.tasks.judges import COSTLY, judged_by, judges
 from semhub.types import Cloze, Concept, Prompt
 
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
+CONTEXTS = 600  # sentences of each language in which words are looked up
 TRIED, ASKED = 60, 120  # exchanges of concepts on which a layer is chosen, and reported
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
 BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "centrality")
@@ -145,6 +146,33 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
     sets = {"test": asked} | ({"test-never-bridged": never} if never else {})
     other_texts = [text for type in types for text in given.world.sentences(type, TEXTS * 2, split="train")]
     return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"))
+
+
+@task(
+    "multilingual/lens-readers",
+    question="Do other ways of reading the states agree with the logit lens on which language they speak?",
+    paper="Eq. 2, section 4.2, with readers that it does not have",
+    types=LANGUAGES,
+    data="as multilingual/lens; training sentences to fit the affine reader on, and to find words in",
+    positions="last token of the prompt",
+    baseline="for every reader wrong words of the same type and frequency, and random states of the same length",
+    measure="as multilingual/lens, under a variant for each reader: affine, tuned (--lens), patchscope; resemblance and resemblance_anchor "
+    "of word-states and neighbours, which use no unembedding; disagreement of each with the logit lens",
+    against="readers that disagree with the logit lens on which word is ahead, or read as much from random states",
+    usual=False,
+    protocols=("sound",),
+)
+def lens_readers(protocol: str, given: Given) -> Decode:
+    """`multilingual/lens` with the readers that a default run has no time for. Runs when it is named.
+
+    The affine reader is fitted in the run; a lens from a folder (`semhub fit-lens`, or a published one) reads beside it. The
+    patchscope's prompt is the identity prompt of Ghandeharioun et al. 2024, patched at the layer that is read.
+    """
+    usual = lens(protocol, given)
+    if given.items is not None and given.items.clozes:
+        return replace(usual, lens=replace(usual.lens, scope=True, floors=True))
+    contexts = {type: given.world.sentences(type, CONTEXTS, split="train", seed=given.seed) for type in usual.types}
+    return replace(usual, lens=replace(usual.lens, scope=True, floors=True, contexts=contexts))
 
 
 def answers_of(given: Given, clozes: Sequence) -> tuple[str, ...]:
