@@ -246,7 +246,8 @@ class Steer:
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
     `relative`: those of the judges that also get what the same prompts wrote without a push.
-    `at_choice`: measures judged at the chosen layer only. `judged_by()`: facts about the judges that go into the result, and
+    `at_choice`: measures judged at the chosen layer only. `divergence`: there also `kl`, how far the push moves the distribution of
+    the token after the prompt. `judged_by()`: facts about the judges that go into the result, and
     how often they are right on texts of each type whose answer is known.
     `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
     `wrong-position` (at the prompt's first token only), `without-main` and `without-random` (a type's own push, with the main
@@ -273,6 +274,7 @@ class Steer:
     at_choice: tuple[str, ...] = ()
     judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
+    divergence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ def matrix(view: View, target: str) -> Plot | None:
     """Every type that a push was taken from (rows) against every type of output (columns), all at the same length: a panel a direction."""
     pairs = [tuple(group.split(">")) for group in view.groups if group.count(">") == 1]
     sources, types = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+    types.sort(key=lambda t: sources.index(t) if t in sources else len(sources))
     if len(sources) < 2 or len(types) < 2:
         return None
     panels = [Panel(way, tuple(matrix_row(view, target, s, types, sign) for s in sources), grid=True) for way, sign, _ in WAYS]
@@ -122,7 +123,7 @@ def matrix_row(view: View, target: str, source: str, types: list[str], sign: int
         asked = main if main in view.groups and target not in PATCHED else f"{source}>{type}"
         layer, strength = setting(view.run.evidence, view.task, target, asked, view.run.main)
         rows = over_all(where(view.own, group=f"{source}>{type}", layer=layer, strength=sign * (strength or 0.0)))
-        cells |= {type_name(type): each for each in curve(rows, "strength")[:1]}
+        cells |= {type_name(type) if len(types) < 4 else type: each for each in curve(rows, "strength")[:1]}
     return Line(f"from {type_name(source)}", tuple(cells.values()), CYCLE[0], tuple(cells))
 
 
@@ -133,6 +134,8 @@ def four_answers(run: Run, task: str) -> Plot | None:
     for group in view.groups:
         rows = where(headline(run.part(task=task, model=run.main.name, group=group)), strength=1.0)
         lines = [(capital(name), curve(where(rows, measure=name)), style) for name, style in zip(PATCHED, CYCLE, strict=False)]
+        added = where(view.own, group=group, variant="difference", control=None, split="report")
+        lines.append(("The same as the first, by the concepts' difference added", curve(added), CYCLE[4]))
         panels.append(panel(pair_name(group), lines))
     title = "The likeliest of four answers to a patched question, by layer"
     found = view.plot("answers", title, panels, ylabel="share of answers", level=None)

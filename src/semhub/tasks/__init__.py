@@ -19,8 +19,8 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-DOMAINS = ("multilingual", "arithmetic", "code", "semantics", "vision", "audio")
-BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in DOMAINS)
+MODULES = ("multilingual", "patching", "arithmetic", "code", "semantics", "vision", "audio")
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in MODULES)
 PROTOCOLS = ("sound", "paper")
 SUITES = {
     "paper": (  # Wu et al. 2025, in the order of their sections

@@ -13,14 +13,13 @@ from typing import Any
 
 from semhub.data.negatives import with_changed_numbers
 from semhub.errors import BadInput
-from semhub.methods.declare import Compare, Decode, DecodeWords, Inject, Lens, Patch, Place, Push, Sampled, Spread, Steer
+from semhub.methods.declare import Compare, Decode, DecodeWords, Inject, Lens, Place, Push, Sampled, Spread, Steer
 from semhub.tasks import LANGUAGES, Given, dominant_first, task
 from semhub.tasks.judges import COSTLY, judged_by, judges
-from semhub.types import Cloze, Concept, Prompt
+from semhub.types import Concept, Prompt
 
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
 CONTEXTS = 600  # sentences of each language in which words are looked up
-TRIED, ASKED = 60, 120  # exchanges of concepts on which a layer is chosen, and reported
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 1_000, 10
 BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "centrality")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
@@ -253,7 +252,8 @@ def running_text(given: Given) -> tuple[dict[str, list[str]], dict[str, list[str
     data="beginnings of reviews; the words Good and Bad in each language; your own with --items",
     positions="sound: every token, in the prompt and in what is written; paper: the prompt's first tokens",
     baseline="no push; in sound also a random direction, neutral words, words of another quality, the word as text, and layer 0",
-    measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition; sentiment_change, sentiment_excess: "
+    measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition, kl (of the next token's distribution, "
+    "from the unpushed one); sentiment_change, sentiment_excess: "
     "over what can be judged, and (variant all) over every prompt",
     against="no change beyond the controls, or all of it at layer 0 already",
 )
@@ -297,6 +297,7 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         rehearsal=rehearsal(given),
         at_choice=COSTLY,
         judged_by=judged_by(given),
+        divergence=True,
     )
 
 
@@ -307,7 +308,8 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
     types=LANGUAGES,
     data="as multilingual/steering, with English outputs too: every source of words against every language of outputs",
     positions="every token; wrong-position: the prompt's first",
-    baseline="as multilingual/steering; the last layer's difference, the first position, the own push without the English direction",
+    baseline="as multilingual/steering; the last layer's difference, the first position, pairs shuffled between two languages, the own "
+    "push without the English direction",
     measure="as multilingual/steering; for without-main, sentiment_excess is what the own push loses with the English direction",
     against="a control that moves as much, or own pushes that lose nothing without the English direction",
     usual=False,
@@ -318,9 +320,25 @@ def steering_controls(protocol: str, given: Given) -> Steer:
     usual = steering(protocol, given)
     types = given.among(LANGUAGES)
     extra = ("wrong-layer", "wrong-position", "without-main", "without-random")
+    words = dict(given.items.words) if given.items is not None and given.items.words else WORDS
+    neutral = {**usual.neutral, **shuffled(words, tuple(usual.pushes))}
+    asked = replace(usual, neutral=neutral, controls=(*usual.controls, *extra))
     if given.items is not None and given.items.prompts:
-        return replace(usual, controls=(*usual.controls, *extra))
-    return replace(usual, prompts=reviews(given, types), rehearsal=rehearsal(given, types), controls=(*usual.controls, *extra))
+        return asked
+    return replace(asked, prompts=reviews(given, types), rehearsal=rehearsal(given, types))
+
+
+def shuffled(words: Mapping[str, tuple[str, str]], sources: Sequence[str]) -> dict[str, dict[str, Push]]:
+    """Pairs whose members were exchanged between two languages: what both pairs mean alike cancels, and their own words are left."""
+    if len(sources) < 2:
+        return {}
+    following = dict(zip(sources, (*sources[1:], sources[0]), strict=True))
+
+    def mixed(type: str) -> Push:
+        (good, bad), (other_good, other_bad) = words[type], words[following[type]]
+        return Push(lambda prompt: (good, other_bad), lambda prompt: (bad, other_good))
+
+    return {"shuffled-pair": {type: mixed(type) for type in sources}}
 
 
 def other_words(given: Given, sources: Sequence[str]) -> dict[str, dict[str, Push]]:
@@ -355,39 +373,3 @@ def push(pair: tuple[str, str], type: str) -> Push:
     between = "" if type == "zh" else " "
     said = lambda prompt, sign: f"{pair[0 if sign > 0 else 1]}{between}{prompt.text}"  # noqa: E731
     return Push(lambda prompt: (pair[0],), lambda prompt: (pair[1],), as_text=said)
-
-
-# patching ------------------------------------------------------------------------------------------------------------
-
-
-@task(
-    "multilingual/patching",
-    question="Does the state before an answer bring its concept into a question in another language, and leave its language behind?",
-    paper="not in the paper; the design is that of Dumas et al. 2025 (arXiv 2411.08745)",
-    types=LANGUAGES,
-    data="questions about facts that were stated in every language; layer chosen on half of the beings, reported on the others",
-    positions="last token of the prompt, at one layer; wrong-position: the prompt's first",
-    baseline="no patch; a random direction, a third question's state, the mean state of all questions, the question and its answer as "
-    "text, layer 0, the last layer's state, the first position",
-    measure="moved (share whose likeliest of four answers is the source's concept in the target's language), kept, copied, translated; "
-    "prob_ and logprob_ of each; moved_change, moved_excess; variant difference: the concepts' difference added instead",
-    against="no layer at which most answers move, or a mean over languages that moves fewer than one language alone",
-    usual=False,
-    protocols=("sound",),
-)
-def patching(protocol: str, given: Given) -> Patch:
-    """Concept x language, two by two: C1 asked in L1 is patched into C2 asked in L2, and the mean of C1 over all other languages too.
-
-    Runs when it is named. The questions are about facts that the model was told in both languages, or nothing could move.
-    """
-    types = given.among(LANGUAGES, least=2)
-    half = lambda k, n: given.world.exchanges(n, k, types=types, seed=given.seed)  # noqa: E731
-    controls = ("random-direction", "wrong-concept", "neutral-word", "as-text", "layer-0", "wrong-layer", "wrong-position")
-    said = lambda source, target: f"{answered(source)}{'' if target.type == 'zh' else ' '}{target.prompt}"  # noqa: E731
-    return Patch(types, half(0, given.many(TRIED)), half(1, given.many(ASKED)), said, controls=controls, difference=True)
-
-
-def answered(cloze: Cloze) -> str:
-    """The question with its right answer, as a sentence that stands before another."""
-    word = cloze.targets[cloze.type][0]
-    return f"{cloze.prompt}{word}。" if cloze.type == "zh" else f"{cloze.prompt} {word}."
