@@ -83,6 +83,7 @@ CONTROLS = {
     "wrong-concept",
     "wrong-layer",
     "wrong-position",
+    "shuffled-pair",
     "without-main",
     "without-random",
 }
@@ -206,11 +207,13 @@ def test_every_source_meets_every_language_with_every_control(results):
     types = ("en", "es", "zh", "de")
     assert {r.group for r in found if r.measure == "sentiment_change" and r.control is None} == {f"{s}>{t}" for s in types for t in types}
     beaten = {r.control for r in found if r.measure == "sentiment_excess" and r.group == "en>es"}
-    assert beaten == {"random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0", "wrong-layer", "wrong-position"}
+    usual = {"random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0"}
+    assert beaten == usual | {"wrong-layer", "wrong-position", "shuffled-pair"}
     needed = {r.group for r in found if r.measure == "sentiment_excess" and r.control == "without-main"}
     assert needed == {"es>es", "zh>zh", "de>de"}
-    usual = {r.control for r in results["multilingual/steering", "sound"].readings}
-    assert usual == {None, "random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0"}
+    assert {r.control for r in results["multilingual/steering", "sound"].readings} == {None} | usual
+    doses = {r.strength: r.value for r in found if r.measure == "kl" and r.group == "en>es" and r.control is None}
+    assert doses[0.0] == 0 and min(value for strength, value in doses.items() if strength) > 0 and len(doses) > 3
 
 
 def test_repetition_counts_pairs_that_came_before():
