@@ -305,7 +305,7 @@ def test_the_divergence_of_a_push_is_that_of_one_prompt_at_a_time(strength):
     prompts = tuple(Prompt(f"p{i}", "es", text) for i, text in enumerate(("El perro", "El gato ve el hotel y", "Malo")))
     declared, here = ask(prompts=prompts, pushes={"en": push("Good", "Bad")}), bench(model)
     half, setting = Half("es", "report", prompts), Setting("en", None, 2, strength)
-    lengths = {2: 3.0}
+    lengths = {2: 30.0}
     found = divergences(here, asked(declared, here, half, [setting], lengths, "en"), half)
     vectors = directions(declared, here, half, setting) * lengths[2]
 
