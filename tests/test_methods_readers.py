@@ -118,6 +118,17 @@ def test_a_lens_of_other_weights_is_refused_and_controls_go_without(fitted, open
     assert of_model(None, opened) is None
 
 
+def test_one_command_fits_a_lens_and_another_reads_with_it(opened, texts, tmp_path):
+    from semhub import jobs
+
+    (tmp_path / "text.txt").write_text("\n".join(texts), encoding="utf-8")
+    told = jobs.fit_lens(opened, tmp_path / "text.txt", tmp_path / "lens")
+    assert told["folder"] == str(tmp_path / "lens") and told["text_hash"] == read_lens(tmp_path / "lens").facts["text_hash"]
+    plainly, own = (jobs.lens("The dog sees", opened, lens=lens, top=3) for lens in (None, tmp_path / "lens"))
+    assert own["words"][-1] == plainly["words"][-1]  # the last layer has no translator
+    assert own["words"][0] != plainly["words"][0] and own["tokens"] == plainly["tokens"]
+
+
 def test_too_little_text_is_said(opened):
     with pytest.raises(BadInput, match="too few tokens"):
         fit(opened, ["dog", "cat"])

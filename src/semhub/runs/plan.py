@@ -247,7 +247,7 @@ def _choose(
     else:
         why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
         left_out = {name: reason for name, task in known.items() if (reason := why(task))}
-        chosen = {name: task for name, task in known.items() if name not in left_out and task.usual}
+        chosen = {name: task for name, task in known.items() if name not in left_out and (task.usual or suite is not None)}
     wrong = [name for name, task in chosen.items() if protocol not in task.protocols]
     if wrong and asked:
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")

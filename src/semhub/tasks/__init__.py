@@ -30,7 +30,9 @@ SUITES = {
         *(f"semantics/{name}" for name in ("similarity", "role-lens")),
         *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
         *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
-    )
+    ),
+    # what a default run has no time for: other readers, every control of a push, concepts patched from language to language
+    "controls": tuple(f"multilingual/{name}" for name in ("lens-readers", "steering-controls", "patching")),
 }
 
 
