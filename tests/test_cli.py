@@ -225,6 +225,36 @@ def test_the_lens_shows_words_as_people_write_them(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["words"][0][1] == [["狗", 0.25]]
 
 
+def test_a_lens_is_fitted_from_text_and_told(monkeypatch, capsys):
+    facts = {"folder": "here", "texts": 9, "text": "world", "divergence": {"0": {"logit-lens": 3.0, "lens": 1.25}}}
+    asked = []
+    monkeypatch.setattr(jobs, "fit_lens", lambda model, text, out, **given: asked.append((model, text, out)) or facts)
+    assert semhub("fit-lens", "hub", "--text", "mine.txt", "--out", "here") == 0
+    assert asked == [("hub", "mine.txt", Path("here"))]
+    shown = capsys.readouterr().out
+    assert "3.000" in shown and "1.250" in shown and "here" in shown
+    assert semhub("fit-lens", "--json") == 0 and json.loads(capsys.readouterr().out) == facts
+
+
+def test_a_lens_reaches_the_tasks_and_is_part_of_what_was_asked(world, capsys, monkeypatch):
+    import torch
+
+    from semhub.methods.tuned import TunedLens, save
+
+    seen = []
+    perform = lambda task, model, lens=None, **given: seen.append(lens) or fake_run.perform(task, model, **given)  # noqa: E731
+    monkeypatch.setattr(engine, "perform_task", perform)
+    lens = TunedLens({0: (torch.eye(2), torch.zeros(2))}, {"dim": 2, "depth": 1})
+    save(lens, world / "lens")
+    assert semhub("run", "space/near", "--no-controls", "--lens", "lens", "--out", "here") == 0
+    assert seen[0].hash == lens.hash
+    spec = json.loads((world / "here" / "spec.json").read_text())
+    assert spec["own_lens"] == lens.hash and spec["lens"] == "lens"
+    capsys.readouterr()
+    assert "own_lens" in refused(capsys, "run", "space/near", "--no-controls", "--out", "here")
+    assert "holds no lens" in refused(capsys, "run", "space/near", "--lens", "here")
+
+
 def test_lab_train_passes_on_and_tells_how_far_it_is(monkeypatch, capsys):
     seen = []
 

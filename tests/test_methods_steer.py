@@ -289,3 +289,59 @@ def test_a_path_that_passes_the_words_is_told_from_random_ones():
     drawn = found.extras["paths"]
     assert [m["word"] for m in drawn["landmarks"]] == names and len(drawn["items"]) == 10 and len(drawn["mean"]) == 3
     assert rows(found, measure="near_en", control="random-state") and len(drawn["mean"][0]) == 2
+
+
+# what a push costs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strength", [1.0, -0.5])
+def test_the_divergence_of_a_push_is_that_of_one_prompt_at_a_time(strength):
+    import semhub.models
+    from oracles import plain
+    from semhub.methods.steer import directions, divergences
+    from tiny_models import tiny
+
+    model, (network, words) = semhub.models.load(tiny("gpt2")), tiny("gpt2")
+    prompts = tuple(Prompt(f"p{i}", "es", text) for i, text in enumerate(("El perro", "El gato ve el hotel y", "Malo")))
+    declared, here = ask(prompts=prompts, pushes={"en": push("Good", "Bad")}), bench(model)
+    half, setting = Half("es", "report", prompts), Setting("en", None, 2, strength)
+    lengths = {2: 30.0}
+    found = divergences(here, asked(declared, here, half, [setting], lengths, "en"), half)
+    vectors = directions(declared, here, half, setting) * lengths[2]
+
+    def said(scale=strength, places=None, swapped=False):
+        each = []
+        for prompt, vector_ in zip(prompts, vectors, strict=True):
+            ids = plain.encode(words, prompt.text)
+            at = range(len(ids)) if places is None else places
+            with plain.added(network, 2, at, [scale * vector_] * len(at)):
+                pushed = torch.log_softmax(plain.next_logits(network, ids), -1)
+            free = torch.log_softmax(plain.next_logits(network, ids), -1)
+            first, second = (pushed, free) if swapped else (free, pushed)
+            each.append(float((first.exp() * (first - second)).sum()))
+        return np.array(each)
+
+    assert np.abs(found - said()).max() < 1e-4 and found.min() > 1e-3
+    for mistaken in (said(scale=1.7 * strength), said(places=[0]), said(swapped=True), said(scale=-strength)):
+        assert np.abs(found - mistaken).max() > 1e-4
+    nothing = asked(declared, here, half, [Setting("en", None, None, 0.0)], lengths, "en")
+    assert divergences(here, nothing, half).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_shuffled_pairs_lose_what_the_languages_share():
+    from semhub.methods.steer import differences
+    from semhub.tasks.multilingual import shuffled
+
+    def state(text, layer):
+        """A word is its quality and its language; the quality is the same for all."""
+        language, quality = text.split("-")
+        return vector(quality) + 0.3 * vector(f"{language} {quality}")
+
+    here = bench(Planted(state=state))
+    words = {t: (f"{t}-good", f"{t}-bad") for t in ("en", "es", "zh")}
+    pushes = shuffled(words, ("en", "es", "zh"))["shuffled-pair"]
+    (mixed,) = differences(here, pushes["en"], PROMPTS[:1], 1)
+    whole = state("en-good", 1) - state("en-bad", 1)
+    shared = vector("good") - vector("bad")
+    assert abs(float(mixed @ shared)) < 0.2 < float(whole @ shared)
+    assert shuffled(words, ("en",)) == {}

@@ -119,6 +119,53 @@ def test_pushes_from_several_types_stand_in_one_panel_per_output(tmp_path):
     assert [p.title for p in names["multilingual/steering-sentiment-dose"].panels] == ["English → Spanish"]
 
 
+def patching():
+    """Spanish and German exchange concepts at layer 4; the mean over types moves into Spanish alone."""
+    base = {"task": "multilingual/patching", "protocol": "sound", "model": made.HUB, "position": "last", "split": "report", "n": 50}
+    for group, top in (("es>de", 0.9), ("de>es", 0.8), ("all>es", 1.0), ("all>de", 0.0)):
+        for layer in range(9):
+            moved = top * (layer == 4)
+            rows = {**base, "group": group, "layer": layer, "strength": 1.0}
+            shares = {"moved": moved, "kept": 1 - moved, "copied": 0.0, "translated": 0.0, "moved_change": moved}
+            for measure, value in shares.items():
+                yield Reading(measure=measure, **rows, **made.around(value))
+            yield Reading(measure="moved_excess", **rows, control="random-direction", **made.around(moved))
+            yield Reading(measure="moved", **rows, variant="difference", **made.around(0.5))
+            yield Reading(measure="moved", **{**rows, "strength": 0.0}, **made.around(0.0))
+
+
+def test_a_patch_shows_its_four_answers_and_a_matrix(tmp_path):
+    run = read_run(made.write(tmp_path, list(patching())))
+    names = {found.name: found for found in figures_of(run, "multilingual/patching")}
+    answers = names["multilingual/patching-moved-answers"]
+    first = answers.panels[0]
+    assert first.title == "Spanish → German" and [p.value for p in first.lines[0].points][4] == 0.9
+    assert [p.value for p in first.lines[1].points][4] == pytest.approx(0.1) and first.lines[-1].points[0].value == 0.5
+    matrix = names["multilingual/patching-moved_change-matrix"]
+    cells = {(line.label, name): p.value for line in matrix.panels[0].lines for name, p in zip(line.rows, line.points, strict=True)}
+    assert cells["from Spanish", "German"] == 0.9 and cells["from mean of the others", "Spanish"] == 1.0
+    assert ("from Spanish", "Spanish") not in cells and not matrix.legend
+    drawn = whole(matrix)
+    assert "0.90*" in drawn and "1.00*" in drawn and "0.00" in drawn and "0.00*" not in drawn and "from German" in drawn
+    assert "multilingual/patching-cost" not in names
+
+
+def test_readers_that_disagree_are_drawn_beside_the_claim(tmp_path):
+    base = {"task": "multilingual/lens", "protocol": "sound", "model": made.HUB, "position": "last", "split": "test", "n": 90}
+    rows = [*made.lens(made.HUB)]
+    for reader, layer in ((r, k) for r in ("affine", "neighbours") for k in range(9)):
+        value = made.around(0.25 if reader == "affine" else 0.5)
+        rows.append(Reading(measure="disagreement", variant=reader, group="es:en", layer=layer, **base, **value))
+    run = read_run(made.write(tmp_path, rows))
+    names = {found.name: found for found in figures_of(run, "multilingual/lens")}
+    (only,) = names["multilingual/lens-disagreement-readers"].panels
+    assert only.title == "Spanish prompt, English word"
+    assert {line.label: line.points[3].value for line in only.lines} == {
+        "affine reader (fitted in the run)": 0.25,
+        "nearest states of words in texts": 0.5,
+    }
+
+
 def test_tiny_probabilities_do_not_flatten_the_rest():
     low, high = plots.limits(plot(Panel("p", (line([1e-9, 0.01, 0.5], half=0.0),)), logarithmic=True, floor=1e-4))
     assert 1e-3 < low < 0.01 and 0.5 < high < 1

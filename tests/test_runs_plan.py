@@ -51,6 +51,12 @@ def test_an_unusual_task_is_done_when_it_is_named(monkeypatch):
     assert asked(("space/slow",))[0] == ["space/slow"]
 
 
+def test_a_suite_is_done_whole_even_where_its_tasks_are_unusual(monkeypatch):
+    known = {name: fake_run.FakeTask(usual=False) for name in SUITES["controls"]} | {"space/slow": fake_run.FakeTask(usual=False)}
+    monkeypatch.setattr(plan, "_catalogue", lambda: known)
+    assert asked((), suite="controls")[0] == list(SUITES["controls"])
+
+
 def test_each_hub_has_its_own_tasks_and_controls():
     assert asked((), "other") == (["space/seen", "sky/near"], ["other", "other-mispaired"])
 

@@ -24,9 +24,11 @@ from worldly import worldly
 NAMES = (
     "multilingual/similarity",
     "multilingual/lens",
+    "multilingual/lens-readers",
     "multilingual/trend",
     "multilingual/steering",
     "multilingual/steering-controls",
+    "multilingual/patching",
     "arithmetic/similarity",
     "arithmetic/lens",
     "arithmetic/trajectory",
@@ -50,12 +52,14 @@ SENSED = (  # asked of models that see and hear, in test_tasks_senses.py
 GROUPS = {
     "similarity": r"\w+(-\w+)?",
     "lens": r"\w+:\w+",
+    "lens-readers": r"\w+:\w+",
     "conjunction-lens": r"code:\w+",
     "role-lens": r"\w+:\w+",
     "trend": r"\w+:\w+",
     "trajectory": r"\w+:\w+",
     "steering": r"\w+>\w+",
     "steering-controls": r"\w+>\w+",
+    "patching": r"\w+>\w+",
     "intervention": r"\w+>\w+",
 }
 CONTROLS = {
@@ -79,6 +83,7 @@ CONTROLS = {
     "wrong-concept",
     "wrong-layer",
     "wrong-position",
+    "shuffled-pair",
     "without-main",
     "without-random",
 }
@@ -147,7 +152,7 @@ def test_columns_keep_to_their_conventions(results, model):
         assert row.layer is None or 0 <= row.layer <= model.layers, row
         assert math.isfinite(row.value) and row.n >= 1, row
         assert row.seed is None
-        assert (row.strength is not None) == (kind in ("steering", "steering-controls", "intervention")), row
+        assert (row.strength is not None) == (kind in ("steering", "steering-controls", "patching", "intervention")), row
 
 
 def test_intervals_hold_their_value_and_paper_has_none(results):
@@ -202,11 +207,13 @@ def test_every_source_meets_every_language_with_every_control(results):
     types = ("en", "es", "zh", "de")
     assert {r.group for r in found if r.measure == "sentiment_change" and r.control is None} == {f"{s}>{t}" for s in types for t in types}
     beaten = {r.control for r in found if r.measure == "sentiment_excess" and r.group == "en>es"}
-    assert beaten == {"random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0", "wrong-layer", "wrong-position"}
+    usual = {"random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0"}
+    assert beaten == usual | {"wrong-layer", "wrong-position", "shuffled-pair"}
     needed = {r.group for r in found if r.measure == "sentiment_excess" and r.control == "without-main"}
     assert needed == {"es>es", "zh>zh", "de>de"}
-    usual = {r.control for r in results["multilingual/steering", "sound"].readings}
-    assert usual == {None, "random-direction", "neutral-word", "wrong-concept", "as-text", "layer-0"}
+    assert {r.control for r in results["multilingual/steering", "sound"].readings} == {None} | usual
+    doses = {r.strength: r.value for r in found if r.measure == "kl" and r.group == "en>es" and r.control is None}
+    assert doses[0.0] == 0 and min(value for strength, value in doses.items() if strength) > 0 and len(doses) > 3
 
 
 def test_repetition_counts_pairs_that_came_before():

@@ -35,6 +35,9 @@ TaskFiles = Annotated[
     list[Path] | None, typer.Option("--tasks", metavar="FILE", help="Python file with tasks of your own (docs/tasks.md shows one).")
 ]
 Limits = Annotated[Path | None, typer.Option("--thresholds", help="TOML file of the numbers that decide verdicts (docs/verdicts.md).")]
+LensFolder = Annotated[
+    Path | None, typer.Option("--lens", metavar="DIR", help="An affine lens: of semhub fit-lens, or a published tuned lens.")
+]
 Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
 
 
@@ -50,7 +53,9 @@ def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--vers
 def run(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit.")] = None,
     model: Model = None,
-    suite: Annotated[str | None, typer.Option(help="A named set of tasks: paper, all experiments of the paper that fit.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="A named set of tasks: paper (all of it that fits) or controls (what a default run has no time for).")
+    ] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
@@ -59,6 +64,7 @@ def run(
         typer.Option(metavar="NAME=PATH", help="Real data, such as code=mbpp.jsonl: a path or a data set id (semhub list --data)."),
     ] = None,
     task_files: TaskFiles = None,
+    lens: LensFolder = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
     limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
@@ -93,6 +99,7 @@ def run(
         "data": parse_data(data),
         "task_files": tuple(task_files or ()),
         "suite": suite,
+        "lens": lens,
         "seed": seed,
         "limit": limit,
         "layers": parse_layers(layers),
@@ -201,6 +208,7 @@ def lens(
     norm: Annotated[str, typer.Option(help="final or none.")] = "final",
     top: Annotated[int, typer.Option(help="Words per cell.")] = 1,
     layers: Layers = None,
+    own: LensFolder = None,
     revision: Revision = None,
     dtype: Dtype = None,
     device: Device = None,
@@ -209,12 +217,34 @@ def lens(
     unsafe_weights: Unsafe = False,
     json: Json = False,
 ) -> None:
-    """Show the words that each layer speaks at each token."""
+    """Show the words that each layer speaks at each token, by the logit lens or by an affine one."""
     from semhub import jobs
     from semhub.runs.spec import Opening, parse_layers
 
     opening = Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights)
-    terminal.show_lens(jobs.lens(text, model, norm=norm, top=top, layers=parse_layers(layers), opening=opening), json)
+    terminal.show_lens(jobs.lens(text, model, norm=norm, top=top, layers=parse_layers(layers), opening=opening, lens=own), json)
+
+
+@app.command("fit-lens")
+def fit_lens(
+    model: Annotated[str | None, typer.Argument(help="Bundled name, folder or Hugging Face id; default: the bundled hub.")] = None,
+    text: Annotated[str, typer.Option(help="Training text: a file or a folder of .txt files, a text a line; or world.")] = "world",
+    out: Annotated[Path, typer.Option(help="Folder of the lens.")] = Path("lens"),
+    seed: Annotated[int, typer.Option(help="Seed of the world's sentences.")] = 0,
+    revision: Revision = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    device_map: DeviceMap = None,
+    trust_remote_code: RemoteCode = False,
+    unsafe_weights: Unsafe = False,
+    json: Json = False,
+) -> None:
+    """Fit an affine lens to a model: a second reader beside the logit lens (semhub run --lens, semhub lens --lens)."""
+    from semhub import jobs
+    from semhub.runs.spec import Opening
+
+    opening = Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights)
+    terminal.show_fitted(jobs.fit_lens(model, text, out, seed=seed, opening=opening), json)
 
 
 @lab.command()

@@ -186,18 +186,57 @@ def lens(
     top: int = 1,
     layers: tuple[int, ...] | None = None,
     opening: Opening = AS_IT_COMES,
+    lens: str | Path | None = None,
 ) -> dict:
     """The logit lens over every token of `text` -> `model`, `norm`, `tokens`, `layers`, `words[layer][token]` of (word, probability).
 
+    `lens`: the folder of an affine lens (`fit_lens`, or a published tuned lens), which then reads in its stead.
     Raises BadInput for an empty text, a layer that the model does not have, or a `top` beyond the vocabulary.
     """
     from semhub.methods.decode import token_map
 
     if not text.strip():
         raise BadInput("The lens needs a text to read; found an empty one.")
-    opened = _opened(model, opening)
-    (found,) = token_map(opened, [text], norm, top, layers)
+    opened, own = _opened(model, opening), {}
+    if lens is not None:
+        from semhub.methods.tuned import of_model, read_lens
+
+        own = {"lens": of_model(read_lens(lens, opening.unsafe_weights), opened) or _not_its(lens, opened)}
+    (found,) = token_map(opened, [text], norm, top, layers, **own)
     return {"model": opened.name, "norm": norm, **found}
+
+
+def _not_its(lens: str | Path, model):
+    raise BadInput(f"The lens in {lens} is not one of {model.name}.")
+
+
+def fit_lens(model: object | None, text: str | Path, out: str | Path, *, seed: int = 0, opening: Opening = AS_IT_COMES) -> dict:
+    """Fit an affine lens on training text -> its facts and `folder`. `text`: a file or folder of plain text, or `world`.
+
+    The divergence from the final distribution is measured on every tenth text, which is kept apart. Raises UserError.
+    """
+    from semhub.methods.tuned import fit, save
+
+    opened = _opened(model, opening)
+    found = fit(opened, _training_text(str(text), opened, seed), source=str(text))
+    return {"folder": str(save(found, Path(out))), **found.facts}
+
+
+WORLD_TEXTS = 500  # sentences of each language: some 50 tokens for each dimension of the bundled models
+
+
+def _training_text(text: str, model, seed: int) -> list[str]:
+    """Lines of the person's own, or training sentences of the world in the languages that the model knows."""
+    if text != "world":
+        from semhub.data.texts import read_texts
+
+        return read_texts(text)
+    from semhub.data import world
+    from semhub.models.bundled import find_bundled
+
+    known = getattr(find_bundled(model.name), "types", world.LANGUAGES)
+    languages = [type for type in world.LANGUAGES if type in known]
+    return [sentence for type in languages for sentence in world.sentences(type, WORLD_TEXTS, split="train", seed=seed)]
 
 
 def _limits(thresholds: str | Path | None):

@@ -176,6 +176,16 @@ def show_card(card: dict, json_wanted: bool) -> None:
     print(f"Card: {card['card']}")
 
 
+def show_fitted(found: dict, json_wanted: bool) -> None:
+    """How far each layer's readings are from the last layer's, on text that was kept apart."""
+    if json_wanted:
+        print_json(found)
+        return
+    rows = [(layer, f"{each['logit-lens']:.3f}", f"{each['lens']:.3f}") for layer, each in found["divergence"].items()]
+    print_table(("layer", "logit lens", "this lens"), rows, caption="KL divergence from the final distribution, in nats, on held-out text")
+    print(f"Lens: {found['folder']} (fitted on {found['texts']} texts of {found['text']})")
+
+
 def show_run(done, json_wanted: bool) -> None:
     """Where the run and its report are."""
     if json_wanted:

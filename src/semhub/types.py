@@ -126,6 +126,20 @@ class Cloze:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """Questions about three meanings, each asked in every type: whose answer is to be put, where it is put, and one that is neither.
+
+    All are `type -> Cloze`, and the answers of the three differ. `facets`: `source` names what exchanges share that are not independent.
+    """
+
+    id: str
+    source: Mapping[str, Cloze]
+    target: Mapping[str, Cloze]
+    other: Mapping[str, Cloze]
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A place inside a text: words of several groups are looked up at the token that ends with the character `at`.
 

@@ -17,7 +17,8 @@ RECIPES = Path(__file__).parent / "recipes"
 SUBJECTS = ("scenes", "facts", "reviews", "sums", "gifts", "series", "counts")
 OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
-NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}, "others": {"code": 0.05}}  # what keys look like whose default is None
+# What keys look like whose default is None.
+NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}, "others": {"code": 0.05}}
 PARTNERS = ("true", "random", "deranged")
 OPTIMIZERS = ("adamw", "muon")
 KINDS = ("text", "llava", "qwen2-audio", "chameleon")

@@ -77,6 +77,14 @@ def contrast(states: Tensor, head: Head, id_a: int | Tensor, id_b: int | Tensor,
     return logits[..., 0] - logits[..., 1]
 
 
+@torch.no_grad()
+def divergence(true: Tensor, said: Tensor, head: Head, norm: Norm = "final", rows: int = 128) -> Tensor:
+    """`true, said: [row, dim]` -> `[row]`, float32: KL(p_true || p_said) in nats over the whole vocabulary, some rows at a time."""
+    read = lambda states: torch.log_softmax(head.logits(head.norm(states) if norm == "final" else states).float(), -1)  # noqa: E731
+    parts = [(read(a), read(b)) for a, b in zip(true.split(rows), said.split(rows), strict=True)]
+    return torch.cat([torch.where(p > -torch.inf, p.exp() * (p - q), 0.0).sum(-1) for p, q in parts])
+
+
 def norm_matched(states: Tensor, generator: torch.Generator) -> Tensor:
     """`states: [..., dim]` -> the same shape: random directions at each state's own length, the lens's floor.
 

@@ -26,19 +26,24 @@ def translators(bench: Bench, texts: Sequence[str], layers: Sequence[int]) -> Ma
 
 
 def fitted(bench: Bench, texts: Sequence[str], layers: tuple[int, ...]) -> Mapping[int, Callable[[Tensor], Tensor]] | None:
-    read, dim = sorted({*layers, bench.depth}), bench.model.dim
-    needed = ROWS_PER_DIMENSION * dim
-    if sum(len(e.ids) for e in bench.model.encode(list(texts))) < needed:
+    maps = solved(bench.model, texts, layers, bench.batch_tokens)
+    return maps and {k: (lambda hidden, m=m: (with_one(hidden.double()) @ m).float()) for k, m in maps.items()}
+
+
+def solved(model, texts: Sequence[str], layers: Sequence[int], batch_tokens: int) -> dict[int, Tensor] | None:
+    """Layer -> `[dim + 1, dim]`, float64, by ridge regression of the last layer's state on this one's and a constant."""
+    read, dim = sorted({*layers, model.layers}), model.dim
+    if sum(len(e.ids) for e in model.encode(list(texts))) < ROWS_PER_DIMENSION * dim:
         return None
     left = torch.zeros(len(read), dim + 1, dim + 1, dtype=torch.float64)
     right = torch.zeros(len(read), dim + 1, dim, dtype=torch.float64)
-    for batch in bench.model.stream(list(texts), "all", layers=read, batch_tokens=bench.batch_tokens):
+    for batch in model.stream(list(texts), "all", layers=read, batch_tokens=batch_tokens):
         x = with_one(batch.states.cpu().double())
         left += x.transpose(1, 2) @ x
         right += x.transpose(1, 2) @ x[-1:, :, :-1]
     scale = left.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
     maps = torch.linalg.solve(left + RIDGE * scale * torch.eye(dim + 1, dtype=torch.float64), right)
-    return {k: (lambda hidden, m=m: (with_one(hidden.double()) @ m).float()) for k, m in zip(read, maps, strict=True) if k in layers}
+    return {k: m for k, m in zip(read, maps, strict=True) if k in layers}
 
 
 def with_one(x: Tensor) -> Tensor:

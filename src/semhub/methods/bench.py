@@ -78,7 +78,7 @@ class Bench:
     """A model on the bench, under one task of one run.
 
     `layers`: those to report, None for all. `memo`: states read before, shared by every task on this model in this run.
-    `progress(done, total)` is told about long work. `scorers()` builds the judges of generated text, when asked.
+    `progress(done, total)` is told about long work. `lens`: an affine lens of this model, as `(layer, hidden) -> hidden`, or None.
     """
 
     model: Any
@@ -89,6 +89,7 @@ class Bench:
     batch_tokens: int = 8192
     memo: MutableMapping = field(default_factory=dict)
     progress: Callable[[int, int], None] = lambda done, total: None
+    lens: Callable[[int, Tensor], Tensor] | None = None
 
     @property
     def depth(self) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from semhub.types import Cloze, Concept, Form, Mark, Outcome, Prompt, Reading
+from semhub.types import Cloze, Concept, Exchange, Form, Mark, Outcome, Prompt, Reading
 
 Split = str | None
 
@@ -80,6 +80,8 @@ class Lens:
     final norm whatever the variant says, as the release does. `wrong`, `floor`, `affine` and `single` add the wrong words,
     the norm-matched random states, a second reader (an affine map to the last layer, fitted on those texts), and single-token
     items alone; `word_states` a reader that uses no unembedding.
+    `scope`: also the patchscope, which puts a state into another prompt, at its own layer or at `scope_layer`. `contexts`: texts by
+    type in which words are looked up, for the reader by nearest neighbours. `floors`: random states for every other reader too.
     `cluster`: a facet that items share when they are not independent.
     """
 
@@ -95,6 +97,10 @@ class Lens:
     intervals: bool = True
     affine: Sequence[str] = ()
     word_states: bool = False
+    scope: bool = False
+    scope_layer: int | None = None
+    contexts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    floors: bool = False
     cluster: str | None = None
     special: bool = True
 
@@ -242,7 +248,8 @@ class Steer:
     `judges`: measure -> one number per output (None: cannot be judged); `target`: the measure that the push should raise
     (with `both_signs`: and lower, at negative strength). `neutral`: control -> source -> a push without the meaning.
     `relative`: those of the judges that also get what the same prompts wrote without a push. `left_out`: what the task did not take.
-    `at_choice`: measures judged at the chosen layer only. `judged_by()`: facts about the judges that go into the result, and
+    `at_choice`: measures judged at the chosen layer only. `divergence`: there also `kl`, how far the push moves the distribution of
+    the token after the prompt. `judged_by()`: facts about the judges that go into the result, and
     how often they are right on texts of each type whose answer is known.
     `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
     `wrong-position` (at the prompt's first token only), `without-main` and `without-random` (a type's own push, with the main
@@ -270,6 +277,7 @@ class Steer:
     judged_by: Callable[[], Judges] = Judges
     relative: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    divergence: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +339,27 @@ class Repaint:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """Does the state before an answer, put into a question in another type, bring its concept, its type, both or neither?
+
+    Types are patched into each other in pairs, and the mean over all other types into each (group `all>TYPE`). `choose` and
+    `report`: exchanges on which the layer is chosen and reported. The state at `at` of the source takes the place of the target's
+    there, at one layer. `difference`: also the mean's difference between the two concepts, added to the target (variant of that name).
+    `controls`: of `random-direction` (at the patch's length), `wrong-concept` (the third question's state), `neutral-word` (the mean
+    state of all source questions, which has no concept), `as-text` (`as_text(source, target)` is the prompt), `layer-0`, `wrong-layer`
+    (the source's last layer) and `wrong-position` (the first token).
+    """
+
+    types: tuple[str, ...]
+    choose: Sequence[Exchange]
+    report: Sequence[Exchange]
+    as_text: Callable[[Cloze, Cloze], str]
+    at: str = "last"
+    controls: tuple[str, ...] = ()
+    difference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trajectory:
     """Through which words' neighbourhood does a state travel from layer to layer?
 
@@ -348,4 +377,4 @@ class Trajectory:
     split: Split = None
 
 
-Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Repaint | Spread | Steer | Inject | Trajectory
+Declaration = Compare | Decode | DecodeWords | DecodeMarks | DecodeMedia | Patch | Repaint | Spread | Steer | Inject | Trajectory

@@ -2,8 +2,8 @@
 
 Blind to which model is read and to what the prompts are about. Rows: `logprob` and `prob` of the first token of a word,
 `anchor` (a type's word minus the prompt's own), `anchor_excess` (the same beyond wrong words, item by item: frequency taken
-out), `lift` (right over wrong), `accuracy` among candidates, `eligible`; `resemblance` by a reader without an unembedding, and
-`disagreement` between readers.
+out), `lift` (right over wrong), `accuracy` among candidates, `eligible`; `resemblance` by readers without an unembedding, and
+`disagreement` between readers (`readers.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from semhub.measures.statistics import bootstrap_ratio
 from semhub.methods.affine import translators
 from semhub.methods.bench import RESAMPLES, Bench, Measured, States
 from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
+from semhub.methods.readers import Reader, neighbourhoods, patchscope
 from semhub.methods.wordstates import resemblances
 from semhub.models.tokens import continuation_id, first_continuation_id
 from semhub.types import Cloze
@@ -98,7 +99,7 @@ def of_type(
 def beside(
     ask: Decode, bench: Bench, table: Table, type: str, clozes: Sequence[Cloze], spots: Sequence[Spot], states: States, columns: dict
 ) -> list[Measured]:
-    """What stands beside the headline: a floor, single-token items alone, and two other readers."""
+    """What stands beside the headline: a floor, single-token items alone, and other readers."""
     measured = []
     if ask.lens.floor:
         floor = look_up(bench, ask.lens, ask.lens.norms[None], spots, ask.types, layers_of(bench, ask.lens, states, random=True))
@@ -106,11 +107,9 @@ def beside(
     if ask.lens.single:
         alone = [s if type in s.single else replace(s, right={}) for s in spots]
         measured += quantities(ask.lens, table, type, alone, ask.types, {**columns, "variant": "single-token"}, single=True)
-    if ask.lens.affine:
-        measured += by_affine(ask, bench, table, type, spots, states, columns)
-    if ask.lens.word_states:
-        measured += by_word_states(ask, bench, table, type, clozes, spots, states, columns)
-    return measured
+    for name, reader in readers(ask, bench, states.layers).items():
+        measured += by_reader(ask, bench, table, type, spots, states, columns, name, reader)
+    return measured + by_states(ask, bench, table, type, clozes, spots, states, columns)
 
 
 def layers_of(bench: Bench, lens: Lens, states: States, random: bool = False) -> Iterator[tuple[int, Tensor]]:
@@ -233,30 +232,62 @@ def eligible(bench: Bench, types: Sequence[str], own: str, spots: Sequence[Spot]
     return rows
 
 
-def by_affine(ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[Spot], states: States, columns: dict) -> list[Measured]:
-    """The second reader: states mapped to the last layer first."""
-    maps = translators(bench, ask.lens.affine, states.layers)
-    if maps is None:
-        return []
-    mapped = ((k, maps[k](hidden)) for k, hidden in layers_of(bench, ask.lens, states))
-    table = look_up(bench, replace(ask.lens, normed_end=False), "final", spots, ask.types, mapped)
-    columns = {**columns, "variant": "affine"}
-    measured = quantities(replace(ask.lens, accuracy=False), table, type, spots, ask.types, columns)
+def readers(ask: Decode, bench: Bench, layers: Sequence[int]) -> dict[str, Reader]:
+    """The readers that use the unembedding, by name."""
+    found: dict[str, Reader] = {}
+    maps = translators(bench, ask.lens.affine, layers) if ask.lens.affine else None
+    if maps is not None:
+        found["affine"] = lambda k, hidden: maps[k](hidden)
+    if bench.lens is not None:
+        found["tuned"] = bench.lens
+    return found | ({"patchscope": patchscope(bench, ask.lens)} if ask.lens.scope else {})
+
+
+def by_reader(
+    ask: Decode, bench: Bench, plain: Table, type: str, spots: Sequence[Spot], states: States, columns: dict, name: str, reader: Reader
+) -> list[Measured]:
+    """Another reader: states mapped to what the last layer would hold, then read as it is."""
+    lens, columns = replace(ask.lens, normed_end=False), {**columns, "variant": name}
+    look = lambda random: look_up(  # noqa: E731
+        bench, lens, "final", spots, ask.types, ((k, reader(k, hidden)) for k, hidden in layers_of(bench, lens, states, random))
+    )
+    table = look(False)
+    measured = quantities(replace(ask.lens, accuracy=ask.lens.floors), table, type, spots, ask.types, columns)
+    if ask.lens.floors:
+        measured += quantities(replace(ask.lens, wrong=False), look(True), type, spots, ask.types, columns, control="random-state")
     return measured + disagreements(plain, table, type, spots, ask.types, columns)
 
 
-def by_word_states(
+def by_states(
     ask: Decode, bench: Bench, plain: Table, type: str, clozes: Sequence[Cloze], spots: Sequence[Spot], states: States, columns: dict
 ) -> list[Measured]:
-    """The reader without an unembedding: `resemblance` of the states to those of the words themselves."""
-    table = Table(plain.layers, resemblances(bench, clozes, ask.types, layers_of(bench, ask.lens, states)))
-    columns = {**columns, "variant": "word-states"}
-    measured = [
-        Measured("resemblance", table.values[t, kind], {**columns, "group": f"{type}:{t}", "control": control}, table.layers)
-        for t in ask.types
-        for kind, control in (("right", None), ("wrong", "wrong-word"))
-    ]
-    return measured + disagreements(plain, table, type, spots, ask.types, columns)
+    """The readers without an unembedding: `resemblance` of the states to those of words alone, or of words in other texts."""
+    ways = {
+        "word-states": ask.lens.word_states and (lambda found: resemblances(bench, clozes, ask.types, found)),
+        "neighbours": bool(ask.lens.contexts) and (lambda found: neighbourhoods(bench, clozes, ask.lens, ask.types, found)),
+    }
+    measured = []
+    for name, look in ways.items():
+        found = look and look(layers_of(bench, ask.lens, states))
+        if found:
+            here = {**columns, "variant": name}
+            measured += resembling(plain.layers, found, type, ask.types, here)
+            measured += disagreements(plain, Table(plain.layers, found), type, spots, ask.types, here)
+        if found and ask.lens.floors:
+            measured += resembling(plain.layers, look(layers_of(bench, ask.lens, states, True)), type, ask.types, here, "random-state")
+    return measured
+
+
+def resembling(layers: Sequence[int], found: Mapping, own: str, types: Sequence[str], columns: dict, floor: str | None = None) -> list:
+    """`resemblance` of right and wrong words, and `resemblance_anchor`: another type's word minus the own one, as `anchor` is."""
+    measured = []
+    for t in types:
+        group = {**columns, "group": f"{own}:{t}"}
+        for kind, control in (("right", floor), ("wrong", "wrong-word")) if floor is None else (("right", floor),):
+            measured.append(Measured("resemblance", found[t, kind], {**group, "control": control}, layers))
+            if t != own:
+                measured.append(Measured("resemblance_anchor", found[t, kind] - found[own, kind], {**group, "control": control}, layers))
+    return measured
 
 
 def disagreements(one: Table, other: Table, own: str, spots: Sequence[Spot], types: Sequence[str], columns: dict) -> list[Measured]:
@@ -333,11 +364,13 @@ def token_map(
     top: int = 3,
     layers: Sequence[int] | None = None,
     types: Sequence[str | None] | None = None,
+    lens: Reader = lambda layer, hidden: hidden,
 ) -> list[dict]:
     """For each text, its tokens and the `top` likeliest words at every layer and position, with probabilities.
 
     `words[layer][position]` is a list of (word, probability), and with `types` (the likeliest type of each token of the
-    vocabulary, None where there is none) of (word, probability, type); words are decoded as people write them.
+    vocabulary, None where there is none) of (word, probability, type); words are decoded as people write them. `lens`
+    changes the states before they are read.
     """
     said = lambda id, p: (written(model, id), round(p, 4)) + (() if types is None else (types[id],))  # noqa: E731
     layers = list(layers) if layers is not None else list(range(model.layers + 1))
@@ -348,7 +381,7 @@ def token_map(
     ]
     for item, entry in enumerate(maps):
         batch = next(iter(model.stream([texts[item]], "all", layers=layers)))
-        states = batch.states[:, batch.positions.argsort()]
+        states = torch.stack([lens(k, hidden[batch.positions.argsort()]) for k, hidden in zip(layers, batch.states, strict=True)])
         with torch.no_grad():
             values, ids = top_k(states, model.head, top, norm)
         for probabilities, row in zip(values.exp().tolist(), ids.tolist(), strict=True):

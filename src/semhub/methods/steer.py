@@ -20,6 +20,7 @@ from torch import Tensor
 
 from semhub import edits
 from semhub.errors import BadInput
+from semhub.measures.lens import divergence
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Judges, Push, Result, Sampled, Steer
 from semhub.models.generate import Ask
@@ -194,7 +195,22 @@ def run(
         here = [s for s in settings if name not in ask.at_choice or s not in elsewhere]
         for s, found in zip(here, judged_together(ask, bench, half.prompts, [texts[s] for s in here], name), strict=True):
             values[s][name] = found
+    if ask.divergence and chosen is not None:
+        for s in (s for s in settings if s not in elsewhere):
+            values[s]["kl"] = divergences(bench, asked(ask, bench, half, [s], lengths, main), half)
     return [Cell(s, values[s], tuple(w[0] for w in texts[s])) for s in settings]
+
+
+def divergences(bench: Bench, one: Ask, half: Half) -> np.ndarray:
+    """`[prompt]`: KL(unpushed || pushed) in nats of the token after the prompt; 0 where nothing is pushed."""
+    if not one.edits and list(one.prompts) == [p.shown for p in half.prompts]:
+        return np.zeros(len(half.prompts))
+    (strength,) = one.strengths
+    changes = [e if strength == 1.0 else replace(e, change=edits.add(strength * e.change.values[0])) for e in one.edits]
+    last = lambda prompts: bench.model.read(prompts, "last", layers=[bench.depth], batch_tokens=bench.batch_tokens)[0]  # noqa: E731
+    with bench.model.edit(*changes):
+        pushed = last(one.prompts)
+    return divergence(last([p.shown for p in half.prompts]), pushed, bench.model.head).double().numpy()
 
 
 def kind(s: Setting) -> tuple:

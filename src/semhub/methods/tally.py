@@ -13,6 +13,7 @@ from semhub.methods.declare import (
     DecodeMedia,
     DecodeWords,
     Inject,
+    Patch,
     Repaint,
     Result,
     Spread,
@@ -23,6 +24,7 @@ from semhub.methods.media import WORDLESS
 
 NO_TOKEN = "a word has no token of its own, or begins like the other type's word"
 NO_LOOK = "no word that can be looked for (no token or patch of its own)"
+ALIKE = "an answer has no token of its own, or two begin alike"
 UNJUDGED = "the unpushed output cannot be judged"
 UNSEEN = "seen nowhere in the corpus"
 
@@ -101,6 +103,12 @@ def of_pushed(ask: Steer | Inject, result: Result) -> Iterator[dict]:
         yield entry("reported prompts", kept, {UNJUDGED: row.n - kept})
 
 
+def of_exchanges(ask: Patch, result: Result) -> Iterator[dict]:
+    for row in eligible(result):
+        kept = round(row.value * row.n)
+        yield entry(named(f"exchanges {row.group}", row.split), kept, {ALIKE: row.n - kept})
+
+
 def of_paths(ask: Trajectory, result: Result) -> Iterator[dict]:
     yield entry(named("items", ask.split), len(ask.texts), {})
 
@@ -115,6 +123,7 @@ COUNTS = {
     DecodeWords: of_lines,
     DecodeMarks: of_places,
     DecodeMedia: of_sights,
+    Patch: of_exchanges,
     Repaint: of_repainted,
     Spread: of_texts,
     Steer: of_pushed,

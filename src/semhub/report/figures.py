@@ -28,6 +28,7 @@ def figures_of(run: Run, task: str) -> list[Plot]:
     measures = [str(m) for m in distinct(where(frame, model=run.main.name)["measure"])]
     views = [View.of(run, task, m) for m in measures if m not in UNDRAWN]
     plots = [plot for view in views for plot in over_layers(view)]
+    plots = [*plots, disagreements(View.of(run, task, "disagreement"))]
     return [plot for plot in [*plots, *pushes.figures_of(run, task), *trajectories(run, task)] if plot]
 
 
@@ -107,6 +108,18 @@ def by_column(view: View, column: str) -> Plot | None:
         panels.append(panel(column_name(column, value), lines))
     titles = {"control": "against other negatives", "position": "by position", "split": "by subset", "variant": "by way of reading"}
     return view.plot(column, f"{capital(view.measure)}, {titles[column]}", panels)
+
+
+def disagreements(view: View) -> Plot | None:
+    """How often each other reader and the logit lens differ on whether the dominant type's word or the own one is ahead."""
+    readers = [v for v in distinct(view.own["variant"]) if v is not None]
+    styles = styled([reading_name(reader) for reader in readers])
+    panels = []
+    for group in leading(view):
+        rows = headline(where(view.own, group=group), keep=("variant",))
+        lines = [(reading_name(r), curve(where(rows, variant=r)), styles[reading_name(r)]) for r in readers]
+        panels.append(panel(pair_name(group), lines))
+    return view.plot("readers", "How often other readers disagree with the logit lens on which word is ahead", panels)
 
 
 def leading(view: View) -> list[str]:

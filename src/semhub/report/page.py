@@ -27,7 +27,7 @@ FIGURES, ROWS, ALT, TEXT, NOTES = 1_800_000, 60, 1500, 400, 20  # bytes of all f
 VERDICTS = 30  # verdicts of one claim that the page opens; verdicts.json has them all
 KEY_FIGURES = {
     "shared": ("adjusted_cosine-models", "adjusted_cosine-control", "adjusted_cosine-split"),
-    "anchored": ("anchor-models", "prob-answers"),
+    "anchored": ("anchor-models", "prob-answers", "disagreement-readers"),
     "used": ("sentiment_change-controls", "sentiment-dose", "sentiment_change-layers"),
 }
 WORDED = ("of", "left out", "what", "group", "against", "verdict", "task", "anchor")  # columns of words, which start at the left

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from semhub.report.fonts import families
+from semhub.report.heatmap import draw_grid
 from semhub.verdicts.slices import Curve
 
 # Okabe and Ito's palette, which people of every colour vision can tell apart; dashes and markers say the same again.
@@ -68,9 +69,12 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
+    """Curves, rows of points or paths; with `grid`, the lines are the rows of a matrix and their `rows` the names of its columns."""
+
     title: str
     lines: tuple[Line, ...] = ()
     paths: tuple[Path, ...] = ()
+    grid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Plot:
     @property
     def legend(self) -> list[tuple[str, Style]]:
         """Every label once, in order of appearance."""
-        entries = [(each.label, each.style) for p in self.panels for each in (*p.lines, *p.paths) if each.label]
+        entries = [(each.label, each.style) for p in self.panels for each in (*p.lines, *p.paths) if each.label and not p.grid]
         return list(dict(entries).items())
 
 
@@ -214,13 +218,15 @@ def grid(plot: Plot) -> tuple[int, int]:
 
 
 def left_margin(plot: Plot) -> float:
-    names = [row for panel in plot.panels for line in panel.lines for row in line.rows]
+    names = [name for panel in plot.panels for line in panel.lines for name in ((line.label,) if panel.grid else line.rows)]
     return 0.74 if not names else min(0.25 + 0.072 * max(map(len, map(plain, names))), 1.7)
 
 
 def draw(axis: Axes, plot: Plot, panel: Panel, bounds: tuple[float, float] | None) -> None:
     axis.set_title(plain(panel.title, 40), loc="left")
-    if panel.paths:
+    if panel.grid:
+        draw_grid(axis, panel, bounds)
+    elif panel.paths:
         draw_paths(axis, panel)
     elif any(line.rows for line in panel.lines):
         draw_rows(axis, plot, panel, bounds)

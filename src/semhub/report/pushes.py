@@ -1,4 +1,4 @@
-"""The figures of interventions: how far a push moves what is written, at which strength and layer, and beside which controls."""
+"""The figures of interventions: how far a push (or a patch) moves what is written, at which strength and layer, beside which controls."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ from semhub.report.plots import CYCLE, Line, Panel, Plot, styled
 from semhub.report.views import View, capital, model_styles, panel
 from semhub.report.words import control_name, measure_name, pair_name, type_name
 from semhub.verdicts.slices import curve, distinct, headline, where
-from semhub.verdicts.used import setting
+from semhub.verdicts.used import over_all, setting
 
 STRENGTH = "strength of the push"
 TOGETHER = ("correct", "unchanged", "other")  # shares of one whole: one figure for all
+PATCHED = ("moved", "kept", "copied", "translated")  # the four answers to a patched question
 WAYS = (("pushed upward", 1, CYCLE[0]), ("pushed downward", -1, CYCLE[1]))
 
 
@@ -21,8 +22,10 @@ def figures_of(run: Run, task: str) -> list[Plot | None]:
         return []
     target = target_of(frame)
     plain, change = View.of(run, task, target), View.of(run, task, f"{target}_change")
+    if target in PATCHED:
+        return [forest(change, target), four_answers(run, task), matrix(change, target)]
     first = [forest(change, target), dose(plain) if target not in TOGETHER else None, over_written_layers(change, target)]
-    return [*first, sources(change, target), cost(run, task, target), shares(run, task, target)]
+    return [*first, matrix(change, target), sources(change, target), cost(run, task, target), shares(run, task, target)]
 
 
 def dose(view: View) -> Plot | None:
@@ -97,6 +100,46 @@ def sources_panel(view: View, target: str, type: str, found: list[str]) -> Panel
         points = {f"words in {type_name(source)}": e for source, found_at in at.items() for e in found_at}
         lines.append(Line(label, tuple(points.values()), style, tuple(points)))
     return Panel(f"{type_name(type)} outputs", tuple(line for line in lines if line.points))
+
+
+def matrix(view: View, target: str) -> Plot | None:
+    """Every type that a push was taken from (rows) against every type of output (columns), all at the same length: a panel a direction."""
+    pairs = [tuple(group.split(">")) for group in view.groups if group.count(">") == 1]
+    sources, types = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+    types.sort(key=lambda t: sources.index(t) if t in sources else len(sources))
+    if len(sources) < 2 or len(types) < 2:
+        return None
+    panels = [Panel(way, tuple(matrix_row(view, target, s, types, sign) for s in sources), grid=True) for way, sign, _ in WAYS]
+    kept = [panel for panel in panels if any(line.points for line in panel.lines)]
+    title = f"{capital(target)}: change by the type that the push is taken from (rows) and the type that is written (columns)"
+    return view.plot("matrix", title, kept if len(kept) > 1 else [replace(panel, title="") for panel in kept])
+
+
+def matrix_row(view: View, target: str, source: str, types: list[str], sign: int) -> Line:
+    """One source's changes; a cell that was not measured is left out. Over all prompts, where the run counts them."""
+    cells = {}
+    for type in types:
+        main = f"{view.run.dominant}>{type}"
+        asked = main if main in view.groups and target not in PATCHED else f"{source}>{type}"
+        layer, strength = setting(view.run.evidence, view.task, target, asked, view.run.main)
+        rows = over_all(where(view.own, group=f"{source}>{type}", layer=layer, strength=sign * (strength or 0.0)))
+        cells |= {type_name(type) if len(types) < 4 else type: each for each in curve(rows, "strength")[:1]}
+    return Line(f"from {type_name(source)}", tuple(cells.values()), CYCLE[0], tuple(cells))
+
+
+def four_answers(run: Run, task: str) -> Plot | None:
+    """Which of the four answers a patched question is given, layer by layer: a panel for each pair of types."""
+    view = View.of(run, task, PATCHED[0])
+    panels = []
+    for group in view.groups:
+        rows = where(headline(run.part(task=task, model=run.main.name, group=group)), strength=1.0)
+        lines = [(capital(name), curve(where(rows, measure=name)), style) for name, style in zip(PATCHED, CYCLE, strict=False)]
+        added = where(view.own, group=group, variant="difference", control=None, split="report")
+        lines.append(("The same as the first, by the concepts' difference added", curve(added), CYCLE[4]))
+        panels.append(panel(pair_name(group), lines))
+    title = "The likeliest of four answers to a patched question, by layer"
+    found = view.plot("answers", title, panels, ylabel="share of answers", level=None)
+    return found and replace(found, panels=tuple(p for p in panels if p.lines))
 
 
 def swept(view: View) -> list[str]:

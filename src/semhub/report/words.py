@@ -12,10 +12,10 @@ TYPES = {
     "en": "English", "es": "Spanish", "zh": "Chinese", "de": "German", "fr": "French", "it": "Italian", "pt": "Portuguese", "ru": "Russian",
     "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi", "tr": "Turkish", "id": "Indonesian", "pl": "Polish", "nl": "Dutch",
     "sv": "Swedish", "fi": "Finnish", "cs": "Czech", "uk": "Ukrainian", "he": "Hebrew", "fa": "Persian", "th": "Thai", "vi": "Vietnamese",
-    "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
+    "all": "mean of the others", "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
 }  # fmt: skip
 
-LANGUAGES = set(TYPES) - {"digits", "code", "formula", "image", "audio"}
+LANGUAGES = set(TYPES) - {"all", "digits", "code", "formula", "image", "audio"}
 
 MEASURES = {
     "adjusted_cosine": "similarity S (matching minus unrelated pairs)",
@@ -38,18 +38,26 @@ MEASURES = {
     "lift": "right words over wrong words (ratio of probabilities)",
     "accuracy": "share of items whose right word beats the wrong ones",
     "eligible": "share of items that could be used",
-    "disagreement": "share of items on which the two readers disagree",
+    "disagreement": "share of items on which a reader disagrees with the logit lens",
+    "resemblance": "cosine with the word's own states",
+    "resemblance_anchor": "cosine: other type's word minus own word",
     "mass": "share of probability",
     "coverage": "share of the vocabulary that the table has seen",
     "sentiment": "sentiment, p(positive) minus p(negative)",
     "perplexity": "perplexity of the output",
     "relevance": "relevance to the prompt",
     "drift": "share that left the language",
+    "repetition": "share of word pairs that were written before",
+    "kl": "divergence of the next token from the unpushed model (nats)",
     "correct": "answered as the push asks",
     "unchanged": "answered as without a push",
     "other": "answered otherwise",
     "yes_share": "share of Yes among Yes and No",
     "right_share": "share of the answer that the new word asks for",
+    "moved": "source's concept, in the target's type",
+    "kept": "target's concept, in its type (not moved)",
+    "copied": "source's concept, in the source's type",
+    "translated": "target's concept, in the source's type",
     "pc1": "first direction of the plane",
     "pc2": "second direction of the plane",
 }
@@ -62,7 +70,10 @@ AXES = {
 READINGS = {
     "probe": "at the probe (“This represents”)", "last": "at the last token", "mean": "mean over the tokens", "raw": "states as they are",
     "centred": "states centred", "no-norm": "without the final norm", "single-token": "words of one token only",
-    "affine": "second reader (affine)", "test": "held-out items", "test-never-bridged": "held out, and never bridged in training",
+    "affine": "affine reader (fitted in the run)",
+    "tuned": "affine lens from a folder", "patchscope": "patchscope (identity prompt)", "word-states": "states of words alone",
+    "neighbours": "nearest states of words in texts", "test": "held-out items",
+    "test-never-bridged": "held out, and never bridged in training",
     "plus": "sums", "times": "products", "plus-held-out": "sums held out", "times-held-out": "products held out",
 }  # fmt: skip
 
@@ -94,7 +105,7 @@ CONTROLS = {
     "without-main": "the own push, without the dominant type's direction",
     "without-random": "the own push, without a random direction",
     "shuffled-pair": "words of shuffled pairs",
-    "wrong-concept": "words of another concept",
+    "wrong-concept": "another concept",
 }
 
 

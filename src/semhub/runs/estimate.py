@@ -19,6 +19,7 @@ from semhub.methods.declare import (
     DecodeMedia,
     DecodeWords,
     Inject,
+    Patch,
     Repaint,
     Spread,
     Steer,
@@ -32,6 +33,7 @@ CHARS_PER_TOKEN = 3.0  # where there is no tokenizer at hand
 MEDIA_POSITIONS = 600  # of an image or a sound, about
 BLOCK_SECONDS = 2e-4  # cost of one block in one pass beside its arithmetic
 EFFICIENCY = 0.5  # of the measured rate of a large product
+PATCHED = 20  # passes over a question under patches: layers, and the controls at one of them, about
 ACTIVATIONS = 16  # floats per token and width that a block holds at once
 
 
@@ -168,6 +170,12 @@ def _steer(ask: Steer) -> Work:
     return _generated([prompt.text for prompt in ask.prompts], rows, ask.sampled)
 
 
+def _patch(ask: Patch) -> Work:
+    routes = len(ask.types) * (len(ask.types) - 1 + (len(ask.types) > 2))
+    texts = [item.target[type].prompt for item in (*ask.choose, *ask.report) for type in ask.types]
+    return Work(texts * (routes // len(ask.types) * PATCHED))
+
+
 def _inject(ask: Inject) -> Work:
     sources = [len({ask.main, prompt.type} & set(ask.pushes)) for prompt in ask.prompts]
     return _generated([prompt.text for prompt in ask.prompts], sum(sources) * len(ask.writes) * len(ask.strengths), ask.sampled)
@@ -187,6 +195,7 @@ WORK = {
     DecodeWords: _decode_words,
     DecodeMarks: _decode_marks,
     DecodeMedia: _decode_media,
+    Patch: _patch,
     Repaint: _repaint,
     Spread: _spread,
     Steer: _steer,

@@ -1,4 +1,4 @@
-"""THE USER'S OWN: pairs, items and real data, read once for a plan, and what its tasks are given of them. Judges nothing."""
+"""THE USER'S OWN: pairs, items, real data and lenses, read once for a plan, and what its tasks are given of them. Judges nothing."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -34,6 +34,15 @@ def own_data_of(asked: Mapping, skip_bad: bool) -> dict[str, object]:
     if twice := [name for name in kinds if kinds.count(name) > 1]:
         raise BadInput(f"--data gives {twice[0]!r} twice.")
     return {kind_of(name): read_source(name, path, skip_bad) for name, path in asked.items()}
+
+
+def own_lens_of(folder, unsafe: bool):
+    """The affine lens of a folder, or None."""
+    if folder is None:
+        return None
+    from semhub.methods.tuned import read_lens
+
+    return read_lens(folder, unsafe)
 
 
 def given_to_tasks(**what) -> Callable[[], object]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
-from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_pairs_of
+from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
 from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, versions
 from semhub.runs.store import part_name, slug
 
@@ -53,6 +53,7 @@ class Plan:
     opened: Mapping[str, object] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, object] = field(default_factory=dict)
+    lens: object | None = None
 
     def arguments(self) -> dict:
         """What every part passes to `tasks.perform` beside its task and model."""
@@ -68,7 +69,7 @@ class Plan:
             "items": self.items,
             "data": self.data,
             "scorers": spec.scorers,
-        }
+        } | ({} if self.lens is None else {"lens": self.lens})
 
     def named(self, task: str) -> bool:
         """Whether a person asked for this very task, not for its domain or for all: then what it cannot do ends the run."""
@@ -124,6 +125,7 @@ def prepare(
     data: Mapping[str, str | Path] | None = None,
     task_files: Sequence[str | Path] = (),
     suite: str | None = None,
+    lens: str | Path | None = None,
     seed: int = 0,
     limit: int | None = None,
     layers: tuple[int, ...] | None = None,
@@ -139,7 +141,8 @@ def prepare(
 
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
-    fit are done. `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
+    fit are done. `lens`: the folder of an affine lens of the model (`methods.tuned`), one more reader beside the logit lens.
+    `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     tasks = tuple(tasks)
@@ -152,6 +155,7 @@ def prepare(
     own_pairs, own_items = own_pairs_of(pairs, types, skip_bad), own_items_of(items, skip_bad)
     own_data = own_data_of(data or {}, skip_bad)
     types = own_pairs.types if types and own_pairs else types  # `eng,zho-CN` are called en and zh from here on
+    own_lens = own_lens_of(lens, opening.unsafe_weights)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
     given = given_to_tasks(seed=seed, limit=limit, types=types, pairs=own_pairs, items=own_items, data=own_data)
     chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened, given)
@@ -168,11 +172,13 @@ def prepare(
         data=WORLD if own_pairs is None else own_pairs.hash,
         own_items=None if own_items is None else own_items.hash,
         own_data=hashes or None,
+        own_lens=None if own_lens is None else own_lens.hash,
         weights={each: opened[each].weights_hash if each in opened else known_hash(each) for each in roles},
         versions=versions(),
         pairs=None if pairs is None else str(pairs),
         items=None if items is None else str(items),
         sources={name: str(path) for name, path in (data or {}).items()} or None,
+        lens=None if lens is None else str(lens),
         skip_bad=skip_bad,
         batch_tokens=batch_tokens,
         opening=opening,
@@ -180,7 +186,7 @@ def prepare(
     parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, each, roles[each]))
     if not any(part.model == name for part in parts):
         raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
-    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked)
+    return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked, own_lens)
 
 
 def known_hash(name: str) -> str:
@@ -252,7 +258,7 @@ def _choose(
     else:
         why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
         left_out = {name: reason for name, task in known.items() if (reason := why(task))}
-        chosen = {name: task for name, task in known.items() if name not in left_out and task.usual}
+        chosen = {name: task for name, task in known.items() if name not in left_out and (task.usual or suite is not None)}
     unsuited = {name: reason for name, task in chosen.items() if (reason := task.unsuited(protocol, given()))}
     if named := [name for name in asked if name in unsuited]:
         raise BadInput(f"{named[0]} {unsuited[named[0]]}.")

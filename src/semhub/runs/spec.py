@@ -49,8 +49,8 @@ class Spec:
     """Everything that decides the numbers of a run (`IDENTITY`), and how it was carried out.
 
     `models`: the model asked for, then its controls. `weights`: a hash per model, as far as it is known before loading.
-    `layers`, `types`, `limit` None mean all. `data` and `own_items` are hashes, and `own_data` a hash per kind of real data;
-    `pairs`, `items` and `sources` say where they were found.
+    `layers`, `types`, `limit` None mean all. `data` and `own_items` are hashes, and `own_data` a hash per kind of real data,
+    `own_lens` that of an affine lens; `pairs`, `items`, `sources` and `lens` say where they were found.
     """
 
     tasks: tuple[str, ...]
@@ -64,11 +64,13 @@ class Spec:
     data: str = WORLD
     own_items: str | None = None
     own_data: Mapping[str, str] | None = None
+    own_lens: str | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     pairs: str | None = None
     items: str | None = None
     sources: Mapping[str, str] | None = None
+    lens: str | None = None
     skip_bad: bool = False
     batch_tokens: int = 8192
     opening: Opening = AS_IT_COMES
@@ -85,7 +87,7 @@ class Spec:
         return json.loads(json.dumps(asdict(self))) | {"identity": self.identity()}
 
 
-HOW = ("pairs", "items", "sources", "skip_bad", "batch_tokens", "opening")
+HOW = ("pairs", "items", "sources", "lens", "skip_bad", "batch_tokens", "opening")
 IDENTITY = tuple(each.name for each in fields(Spec) if each.name not in HOW)
 
 

@@ -19,8 +19,8 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods.declare import Declaration, Result
 
 GROUP = "semhub.tasks"
-DOMAINS = ("multilingual", "arithmetic", "code", "semantics", "vision", "audio")
-BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in DOMAINS)
+MODULES = ("multilingual", "patching", "arithmetic", "code", "semantics", "vision", "audio")
+BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in MODULES)
 PROTOCOLS = ("sound", "paper")
 SUITES = {
     "paper": (  # Wu et al. 2025, in the order of their sections
@@ -30,7 +30,9 @@ SUITES = {
         *(f"semantics/{name}" for name in ("similarity", "role-lens")),
         *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
         *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
-    )
+    ),
+    # what a default run has no time for: other readers, every control of a push, concepts patched from language to language
+    "controls": tuple(f"multilingual/{name}" for name in ("lens-readers", "steering-controls", "patching")),
 }
 
 
@@ -221,19 +223,22 @@ def perform(
     progress: Callable[[int, int], None] | None = None,
     memo: MutableMapping | None = None,
     world: Any = None,
+    lens: Any = None,
 ) -> Result:
     """Ask one task of one open model -> its readings, the items behind them, and what its figures need.
 
-    `memo` is shared by the tasks of one model in one run, so that states of the same inputs are read once.
+    `memo` is shared by the tasks of one model in one run, so that states of the same inputs are read once. `lens`: a
+    `methods.tuned.TunedLens`, one more reader in the tasks that read with a lens; a control that it was not fitted on goes without.
     Raises UnknownName for a task or protocol that does not exist, BadInput for items that do not suffice.
     """
     from semhub.methods import carry_out
     from semhub.methods.bench import Bench
+    from semhub.methods.tuned import of_model
 
     asked = find(name)
     own = {"pairs": pairs, "items": items, "data": data or {}}
     source = given(world=world, scorers=scorers, seed=seed, limit=limit, types=types, steered=model.name, **own)
     declaration = asked(protocol, source)
     told = progress or (lambda done, total: None)
-    bench = Bench(model, name, protocol, seed, layers, batch_tokens, {} if memo is None else memo, told)
+    bench = Bench(model, name, protocol, seed, layers, batch_tokens, {} if memo is None else memo, told, of_model(lens, model))
     return carry_out(declaration, bench)

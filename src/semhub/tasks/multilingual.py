@@ -20,6 +20,7 @@ from semhub.types import Concept, Prompt
 SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_TREND, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 10_000, 1_000, 10
 READ_LINES = 500  # of each language of --data wikipedia, unless it is the paper's protocol
+CONTEXTS = 600  # sentences of each language in which words are looked up
 BESIDE = ("standardised", "mrr", "mexa", "csls_at_1", "mutual_knn", "cka", "centrality")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 WORDS = {"en": ("Good", "Bad"), "es": ("Bueno", "Malo"), "zh": ("好", "坏"), "de": ("Gut", "Schlecht")}
@@ -163,6 +164,33 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
     return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"))
 
 
+@task(
+    "multilingual/lens-readers",
+    question="Do other ways of reading the states agree with the logit lens on which language they speak?",
+    paper="Eq. 2, section 4.2, with readers that it does not have",
+    types=LANGUAGES,
+    data="as multilingual/lens; training sentences to fit the affine reader on, and to find words in",
+    positions="last token of the prompt",
+    baseline="for every reader wrong words of the same type and frequency, and random states of the same length",
+    measure="as multilingual/lens, under a variant for each reader: affine, tuned (--lens), patchscope; resemblance and resemblance_anchor "
+    "of word-states and neighbours, which use no unembedding; disagreement of each with the logit lens",
+    against="readers that disagree with the logit lens on which word is ahead, or read as much from random states",
+    usual=False,
+    protocols=("sound",),
+)
+def lens_readers(protocol: str, given: Given) -> Decode:
+    """`multilingual/lens` with the readers that a default run has no time for. Runs when it is named.
+
+    The affine reader is fitted in the run; a lens from a folder (`semhub fit-lens`, or a published one) reads beside it. The
+    patchscope's prompt is the identity prompt of Ghandeharioun et al. 2024, patched at the layer that is read.
+    """
+    usual = lens(protocol, given)
+    if given.items is not None and given.items.clozes:
+        return replace(usual, lens=replace(usual.lens, scope=True, floors=True))
+    contexts = {type: given.world.sentences(type, CONTEXTS, split="train", seed=given.seed) for type in usual.types}
+    return replace(usual, lens=replace(usual.lens, scope=True, floors=True, contexts=contexts))
+
+
 def answers_of(given: Given, clozes: Sequence) -> tuple[str, ...]:
     return given.among(dominant_first(tuple(dict.fromkeys(t for c in clozes for t in (*c.targets, c.type) if t in c.targets))))
 
@@ -227,7 +255,8 @@ def running_text(given: Given, protocol: str) -> tuple[Mapping[str, Sequence[str
     data="beginnings of reviews, or whole ones (--data sentiments); the words Good and Bad in each language; your own with --items",
     positions="sound: every token, in the prompt and in what is written; paper: the prompt's first tokens",
     baseline="no push; in sound also a random direction, neutral words, words of another quality, the word as text, and layer 0",
-    measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition; sentiment_change, sentiment_excess: "
+    measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition, kl (of the next token's distribution, "
+    "from the unpushed one); sentiment_change, sentiment_excess: "
     "over what can be judged, and (variant all) over every prompt",
     against="no change beyond the controls, or all of it at layer 0 already",
 )
@@ -273,6 +302,7 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
         at_choice=COSTLY,
         judged_by=judged_by(given),
         left_out=unsteered(given, asked),
+        divergence=True,
     )
 
 
@@ -283,7 +313,8 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
     types=LANGUAGES,
     data="as multilingual/steering, with English outputs too: every source of words against every language of outputs",
     positions="every token; wrong-position: the prompt's first",
-    baseline="as multilingual/steering; the last layer's difference, the first position, the own push without the English direction",
+    baseline="as multilingual/steering; the last layer's difference, the first position, pairs shuffled between two languages, the own "
+    "push without the English direction",
     measure="as multilingual/steering; for without-main, sentiment_excess is what the own push loses with the English direction",
     against="a control that moves as much, or own pushes that lose nothing without the English direction",
     usual=False,
@@ -294,9 +325,25 @@ def steering_controls(protocol: str, given: Given) -> Steer:
     usual = steering(protocol, given)
     types = given.among(LANGUAGES)
     extra = ("wrong-layer", "wrong-position", "without-main", "without-random")
+    words = dict(given.items.words) if given.items is not None and given.items.words else WORDS
+    neutral = {**usual.neutral, **shuffled(words, tuple(usual.pushes))}
+    asked = replace(usual, neutral=neutral, controls=(*usual.controls, *extra))
     if "sentiments" in given.data or (given.items is not None and given.items.prompts):
-        return replace(usual, controls=(*usual.controls, *extra))
-    return replace(usual, prompts=reviews(given, types), rehearsal=rehearsal(given, types), controls=(*usual.controls, *extra))
+        return asked
+    return replace(asked, prompts=reviews(given, types), rehearsal=rehearsal(given, types))
+
+
+def shuffled(words: Mapping[str, tuple[str, str]], sources: Sequence[str]) -> dict[str, dict[str, Push]]:
+    """Pairs whose members were exchanged between two languages: what both pairs mean alike cancels, and their own words are left."""
+    if len(sources) < 2:
+        return {}
+    following = dict(zip(sources, (*sources[1:], sources[0]), strict=True))
+
+    def mixed(type: str) -> Push:
+        (good, bad), (other_good, other_bad) = words[type], words[following[type]]
+        return Push(lambda prompt: (good, other_bad), lambda prompt: (bad, other_good))
+
+    return {"shuffled-pair": {type: mixed(type) for type in sources}}
 
 
 def other_words(given: Given, sources: Sequence[str]) -> dict[str, dict[str, Push]]:

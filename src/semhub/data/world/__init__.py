@@ -12,7 +12,7 @@ from semhub.data.programs import Program
 from semhub.data.world import chinese, code, english, formula, german, lexicon, meanings, spanish
 from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Review, Scene, Series, Sum, Visit
 from semhub.errors import UnknownName
-from semhub.types import Cloze, Concept, Form, Mark, Prompt
+from semhub.types import Cloze, Concept, Exchange, Form, Mark, Prompt
 
 GRAMMARS = {"en": english, "es": spanish, "zh": chinese, "de": german}
 LANGUAGES = tuple(GRAMMARS)
@@ -119,6 +119,28 @@ def _question(fact: Fact, type: str, types: Sequence[str]) -> Cloze:
     bridged = "yes" if meanings.bridgeable(fact) else "never"
     facets = {"split": meanings.fact_split(fact), "relation": fact.relation, "bridged": bridged, "source": fact.being.key}
     return Cloze(f"{fact.key}@{type}", type, renderer(type).question(fact), targets, wrong, facets)
+
+
+def exchanges(n: int, half: int, types: Sequence[str] = LANGUAGES, seed: int = 0) -> list[Exchange]:
+    """Questions about three facts of one relation with different answers, all of them stated in every language.
+
+    The beings are divided into two halves; no being of one half (0 or 1) occurs in the other. Those whose target is the same being
+    share the facet `source`. Gives fewer than `n` where a half has fewer facts.
+    """
+    beings = sorted({fact.being.key for fact in meanings.facts()})
+    Random(f"halves:{seed}").shuffle(beings)
+    mine = set(beings[half::2])
+    known = [fact for fact in meanings.facts() if meanings.fact_split(fact) == "train" and fact.being.key in mine]
+    rng, made = Random(f"exchanges:{half}:{seed}"), []
+    rng.shuffle(known)
+    for target in known:
+        others = [fact for fact in known if fact.relation == target.relation and fact.value is not target.value]
+        rng.shuffle(others)
+        third = next((fact for fact in others if others[0].value is not fact.value), None)
+        if third is not None:
+            asked = [{type: _question(fact, type, types) for type in types} for fact in (others[0], target, third)]
+            made.append(Exchange(f"{others[0].key}>{target.key}", *asked, {"source": target.being.key, "relation": target.relation}))
+    return made[:n]
 
 
 def sums(op: str = "+", split: str | None = None, types: Sequence[str] = ("digits", *LANGUAGES)) -> list[Concept]:
