@@ -6,6 +6,7 @@ Rows: `resemblance` (cosine with the state of the right word, read alone, at its
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -19,15 +20,25 @@ def resemblances(bench: Bench, clozes: Sequence[Cloze], types: Sequence[str], la
     """`[item, layer]` by (type, `right` or `wrong`): mean cosine with those words' states; nan where a type has none."""
     words = list(dict.fromkeys(w for c in clozes for t in types for w in (*c.targets.get(t, ()), *c.wrong.get(t, ()))))
     place = {word: i for i, word in enumerate(words)}
-    kinds = {(t, kind): [[place[w] for w in chosen(c, kind).get(t, ())] for c in clozes] for t in types for kind in ("right", "wrong")}
+    kinds = {
+        (t, kind): ragged([[place[w] for w in chosen(c, kind).get(t, ())] for c in clozes]) for t in types for kind in ("right", "wrong")
+    }
     found: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in kinds}
     layers = list(layers)
     states = bench.quiet().states(words, {"last": "last"}, [k for k, _ in layers])["last"]
     for k, hidden in layers:
         cosines = normalize(hidden.double(), dim=-1) @ normalize(states.layer(k).double(), dim=-1).T
-        for key, rows in kinds.items():
-            found[key].append(np.array([float(cosines[i, row].mean()) if row else np.nan for i, row in enumerate(rows)]))
+        for key, (places, there) in kinds.items():
+            found[key].append((cosines.gather(1, places) * there).sum(1).div(there.sum(1)).numpy())
     return {key: np.stack(values, 1) for key, values in found.items()}
+
+
+def ragged(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """`[row, longest]`: indices, and 1.0 where there is one; the filler is index 0."""
+    width = max(map(len, rows), default=0)
+    indices = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=torch.long).reshape(len(rows), width)
+    there = torch.tensor([[1.0] * len(row) + [0.0] * (width - len(row)) for row in rows], dtype=torch.float64)
+    return indices, there.reshape(len(rows), width)
 
 
 def chosen(cloze: Cloze, kind: str) -> Mapping[str, tuple[str, ...]]:
