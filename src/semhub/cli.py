@@ -66,9 +66,7 @@ def run(
     batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
-    twin: Annotated[
-        bool, typer.Option("--twin", help="Compare states of the untrained twin too (bundled models have theirs).")
-    ] = False,
+    twin: Annotated[bool, typer.Option("--twin", help="Compare states of the untrained twin too (bundled models have theirs).")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows of --pairs.")] = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
@@ -171,11 +169,15 @@ def check(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")], thresholds: Limits = None) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
+    thresholds: Limits = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that draw the figures; default: one per core.")] = None,
+) -> None:
     """Judge a run folder and write its report again."""
     from semhub import jobs
 
-    print(jobs.report(folder, thresholds))
+    print(jobs.report(folder, thresholds, workers))
 
 
 @app.command()
