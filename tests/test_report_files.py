@@ -29,7 +29,7 @@ def plot(*panels, **more) -> Plot:
 
 
 def whole(found: Plot) -> str:
-    return plots.svg(found, plots.panels_svg(found))
+    return plots.svg(found, plots.drawn(found)[0])
 
 
 # figures -------------------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_control_characters_do_not_break_a_figure():
 
 
 def test_panels_of_one_page_share_no_id_and_load_nothing():
-    panels = plots.panels_svg(plot(Panel("a", (line([0, 1]),)), Panel("b", (line([1, 0]),))))
+    panels, _ = plots.drawn(plot(Panel("a", (line([0, 1]),)), Panel("b", (line([1, 0]),))))
     ids = [[node.get("id") for node in xml.fromstring(p.replace("xlink:href", "href")).iter() if node.get("id")] for p in panels]
     assert ids[0] and not set(ids[0]) & set(ids[1])
     assert not any(mark in "".join(panels) for mark in ("http", "<style", "<!DOCTYPE", "<metadata"))
@@ -71,7 +71,7 @@ def test_panels_of_one_page_share_no_id_and_load_nothing():
 def test_values_without_interval_and_single_points_are_drawn():
     bare = Line("bare", tuple(Estimate(float(k), at=float(k)) for k in range(3)))
     assert whole(plot(Panel("p", (bare,)), Panel("q", (line([1]),)), Panel("empty", ())))
-    assert plots.png(plot(Panel("p", (bare,)))).startswith(b"\x89PNG")
+    assert plots.drawn(plot(Panel("p", (bare,))))[1].startswith(b"\x89PNG")
 
 
 def test_drawing_leaves_matplotlibs_settings_as_they_were():
@@ -82,7 +82,7 @@ def test_drawing_leaves_matplotlibs_settings_as_they_were():
 
 def test_the_same_figure_is_the_same_file():
     one = plot(Panel("p", (line([0, 1, 2]),)))
-    assert whole(one) == whole(one) and plots.png(one) == plots.png(one)
+    assert whole(one) == whole(one) and plots.drawn(one) == plots.drawn(one)
 
 
 def test_every_kind_of_task_has_its_figures(tmp_path):

@@ -59,7 +59,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     """Pages of other runs, without the time that their PNG files take."""
-    monkeypatch.setattr(plots, "png", lambda plot: b"")
+    monkeypatch.setattr(plots, "png", lambda whole, plot: b"")
     monkeypatch.setattr(tokenmap, "drawn", lambda found: {})
     return lambda folder: write_report(folder).read_text(encoding="utf-8")
 
@@ -301,3 +301,12 @@ def test_in_a_browser_nothing_overflows_and_nothing_is_fetched(browser, width):
 def test_in_a_browser_chinese_is_there_with_its_font(browser):
     seen, _, _ = browser(390)
     assert seen["han"] and (seen["fonts"] == [] or "error" not in seen["fonts"])
+
+
+def test_other_processes_draw_the_same_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "FEW", 0)
+    folders = [made.write(tmp_path / name) for name in ("alone", "shared")]
+    for folder, workers in zip(folders, (1, 2), strict=True):
+        write_report(folder, workers=workers)
+    alone, shared = ({file.name: file.read_bytes() for file in (folder / "figures").iterdir()} for folder in folders)
+    assert alone == shared and len(alone) > 10

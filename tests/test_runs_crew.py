@@ -6,7 +6,7 @@ import pytest
 from semhub import jobs
 from semhub.errors import UserError
 from semhub.runs import prepare
-from semhub.runs.crew import fitting
+from semhub.runs.crew import fitting, in_turn
 
 ASKED = {"limit": 6, "layers": (0, 4), "types": ("en", "es")}
 TASKS = ["multilingual/similarity", "multilingual/trend"]
@@ -47,3 +47,10 @@ def test_only_the_small_bundled_models_are_shared(opened):
     assert fitting(prepare(TASKS)) >= 1
     assert fitting(prepare(TASKS, opened("llama"))) == 1
     assert fitting(prepare(TASKS, "someone/large")) == 1
+
+
+def test_parts_are_taken_task_by_task():
+    parts = prepare(TASKS, **ASKED).parts
+    taken = in_turn(parts)
+    assert set(taken) == set(parts) and [part.task for part in taken] == [task for task in TASKS for _ in range(3)]
+    assert [part.model for part in taken[:3]] == list(dict.fromkeys(part.model for part in parts))

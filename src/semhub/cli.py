@@ -182,11 +182,15 @@ def check(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")], thresholds: Limits = None) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
+    thresholds: Limits = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that draw the figures; default: one per core.")] = None,
+) -> None:
     """Judge a run folder and write its report again."""
     from semhub import jobs
 
-    print(jobs.report(folder, thresholds))
+    print(jobs.report(folder, thresholds, workers))
 
 
 @app.command()

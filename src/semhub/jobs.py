@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
-from semhub.runs.crew import fitting
+from semhub.runs.crew import cores, fitting
 from semhub.runs.engine import silent
 from semhub.runs.spec import AS_IT_COMES
 
@@ -34,7 +34,7 @@ def run(
     _limits(thresholds)  # a mistake there is told before the work, not after it
     plan = _plan(tasks, model, asked)
     done = carry_out(plan, plan.folder() if out is None else Path(out), watch=watch, workers=fitting(plan) if workers is None else workers)
-    return replace(done, report=report(done.folder, thresholds))
+    return replace(done, report=report(done.folder, thresholds, workers))
 
 
 def reproduce(figure: str, model: object | None = None, **asked) -> Run:
@@ -58,11 +58,14 @@ def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out
     return estimate(plan, plan.folder() if out is None else Path(out))
 
 
-def report(folder: str | Path, thresholds: str | Path | None = None) -> Path:
-    """Judge and tell a finished run folder again, by the thresholds of a TOML file or the usual ones -> the page's path."""
+def report(folder: str | Path, thresholds: str | Path | None = None, workers: int | None = 1) -> Path:
+    """Judge and tell a finished run folder again, by the thresholds of a TOML file or the usual ones -> the page's path.
+
+    `workers`: processes that draw the figures, None for one per core.
+    """
     from semhub.report import write_report
 
-    return write_report(Path(folder), _limits(thresholds))
+    return write_report(Path(folder), _limits(thresholds), cores() if workers is None else workers)
 
 
 def compare(folders: Iterable[str | Path], out: str | Path | None = None):

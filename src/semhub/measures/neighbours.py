@@ -10,21 +10,92 @@ what the biased one makes of more dimensions than items: Murphy et al. 2024, arX
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from semhub.errors import BadInput
-from semhub.measures.similarity import precision_at_1
+from semhub.measures.similarity import TIE, units
 
 BLOCK = 1024
 K = 10  # neighbours of CSLS and of mutual neighbours
 ROUNDING = 1e-12
 
 
+class Between:
+    """Cosines of every item of `a` with every item of `b`, and what several measures read off them.
+
+    `a, b: [item, dim]` of length 1 (`similarity.units`). They are made in blocks of rows; where one block is all there is, it is made once.
+    """
+
+    def __init__(self, a: Tensor, b: Tensor):
+        self.a, self.b = a, b
+
+    @cached_property
+    def whole(self) -> Tensor:
+        return self.a @ self.b.T
+
+    def blocks(self) -> Iterator[tuple[int, Tensor]]:
+        """The first row and the cosines `[row, item]` of each block; to be read, not written."""
+        if len(self.a) <= BLOCK:
+            yield 0, self.whole
+            return
+        for start in range(0, len(self.a), BLOCK):
+            yield start, self.a[start : start + BLOCK] @ self.b.T
+
+    @cached_property
+    def own(self) -> Tensor:
+        """`[item]`: cosines of the pairs."""
+        return torch.linalg.vecdot(self.a, self.b)
+
+    @cached_property
+    def hits(self) -> tuple[Tensor, Tensor]:
+        """Two `[item]` of 1.0 and 0.0: `similarity.precision_at_1`, a to b and b to a; leads up to TIE are ties, which are misses."""
+        best_b, best_a = torch.full_like(self.own, -torch.inf), torch.full_like(self.own, -torch.inf)
+        for start, rows in self.blocks():
+            others = without_self(rows, start)
+            best_b[start : start + len(rows)] = others.amax(1)
+            best_a = torch.maximum(best_a, others.amax(0))
+        return (self.own > best_b + TIE).double(), (self.own > best_a + TIE).double()
+
+    @cached_property
+    def ranks(self) -> tuple[Tensor, Tensor]:
+        """Two `[item]`: rank of the translation among all n from 1, a to b and b to a."""
+        forth, back = torch.zeros_like(self.own), torch.zeros_like(self.own)
+        for start, rows in self.blocks():
+            here = slice(start, start + len(rows))
+            forth[here] = (rows >= self.own[here, None] - ROUNDING).sum(1).double()
+            back += (rows >= self.own - ROUNDING).sum(0)
+        return forth, back
+
+    def hubness(self, k: int) -> tuple[Tensor, Tensor]:
+        """`[item]` of a and `[item]` of b: the mean cosine with the k nearest of the other side."""
+        near_a, best = [], self.own.new_empty(0, len(self.b))
+        for _, rows in self.blocks():
+            near_a.append(top(rows, k, 1).mean(1))
+            best = top(torch.cat([best, top(rows, k, 0)]), k, 0)
+        return torch.cat(near_a), best.mean(0)
+
+    def csls(self, k: int) -> tuple[Tensor, Tensor]:
+        """Two `[item]` of 1.0 and 0.0: hits after every cosine is lowered by how near its items are to everything."""
+        near_a, near_b = self.hubness(k)
+        forth, over = [], torch.zeros_like(self.own)
+        for start, rows in self.blocks():
+            here = slice(start, start + len(rows))
+            scored, twice = 2 * rows, 2 * self.own
+            forth.append((scored - near_b >= (twice - near_b)[here, None] - ROUNDING).sum(1) == 1)
+            over += (scored.sub_(near_a[here, None]) >= twice - near_a - ROUNDING).sum(0)
+        return torch.cat(forth).double(), (over == 1).double()
+
+
+def between(a: Tensor, b: Tensor) -> Between:
+    return Between(units(a), units(b))
+
+
 def reciprocal_ranks(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """`a, b: [item, dim]` -> two `[item]`: 1 / rank of the translation among all n, a to b and b to a (their mean is MRR)."""
-    return tuple(torch.cat([1 / (1 + beaten(rows, own)) for rows, own in cosines(*pair)]) for pair in both(a, b))
+    return tuple(1 / ranks for ranks in between(a, b).ranks)
 
 
 def mexa(a: Tensor, b: Tensor) -> Tensor:
@@ -32,20 +103,13 @@ def mexa(a: Tensor, b: Tensor) -> Tensor:
 
     The mean over items is the MEXA score of a layer.
     """
-    forth, back = precision_at_1(a, b)
+    forth, back = between(a, b).hits
     return forth * back
 
 
 def csls_at_1(a: Tensor, b: Tensor, k: int = K) -> tuple[Tensor, Tensor]:
     """`a, b: [item, dim]` -> two `[item]` of 1.0 and 0.0: P@1 by CSLS, which lowers items that are near to everything."""
-    near = {
-        side: torch.cat([top(rows, k).values.mean(1) for rows, _ in cosines(*pair)]) for side, pair in zip("ab", both(a, b), strict=True)
-    }
-    hits = []
-    for side, pair in zip("ba", both(a, b), strict=True):
-        scored = ((2 * rows - near[side], own, start) for start, (rows, own) in enumerate(cosines(*pair)))
-        hits.append(torch.cat([(beaten(rows, diagonal(rows, start)) == 0).double() for rows, _, start in scored]))
-    return hits[0], hits[1]
+    return between(a, b).csls(k)
 
 
 def mutual_neighbours(a: Tensor, b: Tensor, k: int = K) -> Tensor:
@@ -53,12 +117,18 @@ def mutual_neighbours(a: Tensor, b: Tensor, k: int = K) -> Tensor:
 
     With n items, unrelated spaces share k / (n - 1) on average.
     """
-    k = min(k, len(a) - 1)
-    shared = []
-    for start, ((in_a, _), (in_b, _)) in enumerate(zip(cosines(a, a), cosines(b, b), strict=True)):
-        found = [torch.zeros_like(rows).scatter_(1, top(without_self(rows, start), k).indices, 1.0) for rows in (in_a, in_b)]
-        shared.append((found[0] * found[1]).sum(1) / k)
-    return torch.cat(shared)
+    return shared(*(nearest(units(x), k) for x in (a, b)))
+
+
+def nearest(unit: Tensor, k: int = K) -> Tensor:
+    """`unit: [item, dim]` of length 1 -> `[item, k]`: the k nearest others of each item (all others, where they are fewer)."""
+    k = min(k, len(unit) - 1)
+    return torch.cat([without_self(rows, start).topk(k, dim=1).indices for start, rows in Between(unit, unit).blocks()])
+
+
+def shared(a: Tensor, b: Tensor) -> Tensor:
+    """`a, b: [item, k]` indices without repetition -> `[item]`: the share of them that both have."""
+    return (a[:, :, None] == b[:, None]).sum((1, 2)).double() / a.shape[1]
 
 
 def cka(a: Tensor, b: Tensor) -> float:
@@ -80,32 +150,12 @@ def hsic(x: Tensor, y: Tensor) -> Tensor:
     return (trace + corner - 2 / (n - 2) * (x_rows @ y_rows)) / (n * (n - 3))
 
 
-def both(a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    return (a, b), (b, a)
-
-
-def cosines(a: Tensor, b: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """`[row, item]` cosines of a block of rows of `a` with all of `b`, and those with the rows' own partners, `[row]`."""
-    a, b = (torch.nn.functional.normalize(x.double(), dim=-1) for x in (a, b))
-    for start in range(0, len(a), BLOCK):
-        rows = a[start : start + BLOCK] @ b.T
-        yield rows, diagonal(rows, start // BLOCK)
-
-
-def diagonal(rows: Tensor, block: int) -> Tensor:
-    return rows.diagonal(offset=block * BLOCK)
-
-
-def beaten(rows: Tensor, own: Tensor) -> Tensor:
-    """How many others are at least as near as the item's own partner."""
-    return (rows >= own[:, None] - ROUNDING).sum(1) - 1
-
-
-def without_self(rows: Tensor, block: int) -> Tensor:
+def without_self(rows: Tensor, start: int) -> Tensor:
+    """A block of rows, the first of which is row `start` of all, with -inf for every item's cosine with its own partner."""
     rows = rows.clone()
-    diagonal(rows, block).fill_(-torch.inf)
+    rows.diagonal(offset=start).fill_(-torch.inf)
     return rows
 
 
-def top(rows: Tensor, k: int):
-    return rows.topk(min(k, rows.shape[1]), dim=1)
+def top(rows: Tensor, k: int, dim: int) -> Tensor:
+    return rows.topk(min(k, rows.shape[dim]), dim=dim).values

@@ -52,6 +52,13 @@ def contrast_items(a: Tensor, b: Tensor, a_negative: Tensor, b_negative: Tensor)
     return right - (paired_cosines(a, b_negative) + paired_cosines(a_negative, b)) / 2
 
 
+def units(x: Tensor) -> Tensor:
+    """`x: [item, dim]` -> the same, float64, each state of length 1 (zero where all are). Raises BadInput as `adjusted_cosine`."""
+    x = x.double()
+    _sound(torch.linalg.vector_norm(x, dim=-1))
+    return torch.nn.functional.normalize(x, dim=-1)
+
+
 def centre(x: Tensor) -> Tensor:
     """`x: [..., item, dim]` -> the same shape and dtype: each layer's states minus their mean over the items of one type.
 

@@ -7,6 +7,7 @@ kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, permutations
 
 import numpy as np
@@ -30,6 +31,9 @@ EXTRA_VARIANTS = ("centred", "standardised")
 ALIKE = "overlap-matched"
 
 
+Rows = np.ndarray | slice  # indices of rows, or all of them
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """What was read of one type: its items, and by control the items that have that negative, with the negatives' states."""
@@ -38,16 +42,46 @@ class Side:
     negatives: dict[str, tuple[list[int], States]]
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One type at one layer: its states, the same at length 1, its negatives at length 1, and each item's nearest others."""
+
+    states: Tensor
+    unit: Tensor
+    negatives: dict[str, Tensor]
+
+    @cached_property
+    def nearest(self) -> Tensor:
+        return neighbours.nearest(self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the texts of one position are made of: the tokens of each type, and by pair of types each item's look-alike."""
+
+    tokens: dict[str, Tokens]
+    likes: dict[tuple[str, str], tuple[list[int], list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Items of a pair of types that have a negative, and its row on the left and on the right side (None: not on this side)."""
+
+    items: Rows
+    left: Rows | None
+    right: Rows | None
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """One split at one position: its concepts and what was read of each type."""
+    """One split at one position: its concepts and what was read of each type; by pair of types and control, the contrasts."""
 
     split: Split
     place: Place
     concepts: Sequence[Concept]
     sides: dict[str, Side]
-    matched: dict[str, tuple[list[int], list[int]]]
-    tokens: dict[str, Tokens]
+    contrasts: dict[tuple[str, str], dict[str, Contrast]]
+    words: Words
 
     def columns(self, **more) -> dict:
         return {"position": self.place.name, "split": self.split, **more}
@@ -62,8 +96,9 @@ def compare(ask: Compare, bench: Bench) -> Result:
     for split, concepts in ask.sets.items():
         left_out |= unseen(ask, bench, concepts)
         concepts = [concept for concept in concepts if concept.id not in left_out]
+        words: dict = {}  # by what is shown: several positions of one text have the same words
         for place in ask.places:
-            view = look(ask, bench, split, place, concepts)
+            view = look(ask, bench, split, place, concepts, words)
             if view is None:
                 continue
             wanted = (*ask.measures, *(ask.beside if place is ask.places[0] else ()))
@@ -90,7 +125,7 @@ def unseen(ask: Compare, bench: Bench, concepts: Sequence[Concept]) -> dict[str,
     return found
 
 
-def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept]) -> View | None:
+def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept], words: dict) -> View | None:
     """Read the items and hard negatives of one split; None where fewer than two types have this position."""
     types = [t for t in ask.types if bench.reads(t) and concepts and all(shown(place, t, c) is not None for c in concepts)]
     if len(types) < 2:
@@ -98,9 +133,19 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
     if len(concepts) < 2:
         raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
     sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
-    matched = {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()}
+    if place.show not in words:
+        words[place.show] = words_of(ask, bench, place, types, concepts)
+    here, same = words[place.show], {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()}
+    matched = {pair: same | ({ALIKE: here.likes[pair]} if ask.alike else {}) for pair in pairs_of(ask, types)}
+    return View(split, place, concepts, sides, {pair: contrasts(sides, pair, matched[pair], len(concepts)) for pair in matched}, here)
+
+
+def words_of(ask: Compare, bench: Bench, place: Place, types: Sequence[str], concepts: Sequence[Concept]) -> Words:
+    """Tokens and look-alikes, as far as they are asked for."""
     known = types if ask.alike or "p_value" in ask.measures else ()
-    return View(split, place, concepts, sides, matched, {t: tokens(ask, bench, place, t, concepts) for t in known})
+    found = {t: tokens(ask, bench, place, t, concepts) for t in known}
+    pairs = pairs_of(ask, types) if ask.alike else ()
+    return Words(found, {pair: alike.look_alikes(*alike.aligned(*(found[t] for t in pair))) for pair in pairs})
 
 
 def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
@@ -160,17 +205,39 @@ def matched_pairs(concepts: Sequence[Concept], key, seed: int) -> tuple[list[int
     return items, partners
 
 
+def contrasts(
+    sides: Mapping[str, Side], pair: tuple[str, str], matched: Mapping[str, tuple[list[int], list[int]]], n: int
+) -> dict[str, Contrast]:
+    """By control: where the negatives of each item stand. Those of `matched` are other items, so they stand among the items."""
+    left, right = (sides[t].negatives for t in pair)
+    found = {}
+    for name in {**left, **right}:
+        places = [None if name not in side else {item: row for row, item in enumerate(side[name][0])} for side in (left, right)]
+        there = [each for each in places if each is not None]
+        items = [i for i in there[0] if all(i in each for each in there)]
+        found[name] = Contrast(
+            rows_at(items, n), *(None if each is None else rows_at([each[i] for i in items], len(each)) for each in places)
+        )
+    for name, (items, others) in matched.items():
+        if items:
+            found[name] = Contrast(rows_at(items, n), rows_at(others, n), rows_at(others, n))
+    return found
+
+
+def rows_at(places: Sequence[int], n: int) -> Rows:
+    """Indices of rows; a slice where they are all `n` of them in order, which costs no copy."""
+    return slice(None) if list(places) == list(range(n)) else np.array(places, dtype=np.int64)
+
+
 def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequence[str]) -> list[Measured]:
     """Every quantity of one view, per item and layer."""
     layers = bench.chosen(ask.first_layer)
     asked = wanted if variant == ask.variants[0] else ask.measures
-    likes = look_alikes(view) if ask.alike else {}
     table: dict[Key, np.ndarray] = {}
     for j, k in enumerate(layers):
         sides = {type: at_layer(ask, bench, side, k, variant) for type, side in view.sides.items()}
         for left, right in pairs_of(ask, sides):
-            matched = {**view.matched, ALIKE: likes[left, right]} if likes else view.matched
-            for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked, matched):
+            for key, items, values in quantities(ask, view, sides[left], sides[right], (left, right), asked):
                 table.setdefault(key, np.full((len(view.concepts), len(layers)), np.nan))[items, j] = values
     if "centrality" in asked:
         table |= central(table, list(view.sides))
@@ -181,11 +248,7 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
     ]
 
 
-def look_alikes(view: View) -> dict[tuple[str, str], tuple[list[int], list[int]]]:
-    return {pair: alike.look_alikes(*alike.aligned(*(view.tokens[t] for t in pair))) for pair in combinations(view.sides, 2)}
-
-
-def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tuple[Tensor, dict[str, tuple[list[int], Tensor]]]:
+def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> Layer:
     """Items and negatives of one type at one layer, normed and centred as the variant says (negatives by the same mean)."""
     parts = [side.items.layer(k)] + [states.layer(k) for _, states in side.negatives.values()]
     sizes, joined = [len(p) for p in parts], torch.cat(parts)
@@ -193,7 +256,7 @@ def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> tu
         joined = bench.normed(joined)
     joined = VARIANTS[variant](joined)
     items, *rest = joined.split(sizes)
-    return items, {name: (having, x) for (name, (having, _)), x in zip(side.negatives.items(), rest, strict=True)}
+    return Layer(items, similarity.units(items), {name: similarity.units(x) for name, x in zip(side.negatives, rest, strict=True)})
 
 
 VARIANTS = {"raw": lambda x: x, "centred": similarity.centre, "standardised": similarity.standardise}
@@ -213,44 +276,43 @@ def central(table: dict[Key, np.ndarray], types: list[str]) -> dict[Key, np.ndar
 
 
 def quantities(
-    ask: Compare, view: View, a, b, types: tuple[str, str], wanted: Sequence[str], matched: Mapping[str, tuple[list[int], list[int]]]
-) -> Iterator[tuple[Key, object, np.ndarray]]:
-    """(key, items, values) of one pair of types at one layer."""
-    (x, x_negatives), (y, y_negatives), group, back = a, b, "-".join(types), "-".join(reversed(types))
+    ask: Compare, view: View, a: Layer, b: Layer, types: tuple[str, str], wanted: Sequence[str]
+) -> Iterator[tuple[Key, Rows, np.ndarray]]:
+    """(key, items, values) of one pair of types at one layer; what several measures need is made once."""
+    group, back, every = "-".join(types), "-".join(reversed(types)), slice(None)
+    pair = neighbours.Between(a.unit, b.unit)
     if "adjusted_cosine" in wanted:
-        yield ("adjusted_cosine", group, None), slice(None), similarity.adjusted_cosine_items(x, y).numpy()
-        for name in {**x_negatives, **y_negatives}:
-            items, values = against(x, y, x_negatives.get(name), y_negatives.get(name))
-            yield ("adjusted_cosine", group, name), items, values.numpy()
-        for name, (items, others) in matched.items():
-            if items:
-                values = similarity.contrast_items(x[items], y[items], x[others], y[others])
-                yield ("adjusted_cosine", group, name), items, values.numpy()
+        yield ("adjusted_cosine", group, None), every, similarity.adjusted_cosine_items(a.states, b.states).numpy()
+        for name, contrast in view.contrasts[types].items():
+            yield ("adjusted_cosine", group, name), contrast.items, against(pair.own, a, b, name, contrast).numpy()
     for name, both_ways in BOTH_WAYS.items():
         if name in wanted:
-            for direction, values in zip((group, back), both_ways(x, y), strict=True):
-                yield (name, direction, None), slice(None), values.numpy()
-    for name, one_way in ONE_WAY.items():
-        if name in wanted:
-            yield (name, group, None), slice(None), one_way(x, y).numpy()
+            for direction, values in zip((group, back), both_ways(pair), strict=True):
+                yield (name, direction, None), every, values.numpy()
+    if "mexa" in wanted:
+        yield ("mexa", group, None), every, (pair.hits[0] * pair.hits[1]).numpy()
+    if "mutual_knn" in wanted:
+        yield ("mutual_knn", group, None), every, neighbours.shared(a.nearest, b.nearest).numpy()
     if ask.result is not None:
-        yield from by_result(ask, view, x, y, group)
+        yield from by_result(ask, view, a.states, b.states, group)
 
 
-BOTH_WAYS = {"p_at_1": similarity.precision_at_1, "mrr": neighbours.reciprocal_ranks, "csls_at_1": neighbours.csls_at_1}
-ONE_WAY = {"mexa": neighbours.mexa, "mutual_knn": neighbours.mutual_neighbours}
+BOTH_WAYS = {
+    "p_at_1": lambda pair: pair.hits,
+    "mrr": lambda pair: [1 / ranks for ranks in pair.ranks],
+    "csls_at_1": lambda pair: pair.csls(neighbours.K),
+}
 
 
-def against(
-    x: Tensor, y: Tensor, x_not: tuple[list[int], Tensor] | None, y_not: tuple[list[int], Tensor] | None
-) -> tuple[list[int], Tensor]:
-    """(items, values): cos(a, b) minus the mean cosine with the hard negatives of the sides that have one."""
-    if x_not and y_not:
-        left, right = ({item: row for row, item in enumerate(side[0])} for side in (x_not, y_not))
-        items = [i for i in left if i in right]
-        return items, similarity.contrast_items(x[items], y[items], x_not[1][[left[i] for i in items]], y_not[1][[right[i] for i in items]])
-    a, b, (items, other) = (x, y, y_not) if y_not else (y, x, x_not)
-    return items, similarity.paired_cosines(a[items], b[items]) - similarity.paired_cosines(a[items], other)
+def against(own: Tensor, a: Layer, b: Layer, name: str, contrast: Contrast) -> Tensor:
+    """`[item]`: cos(a, b) minus the mean cosine with the negatives of the sides that have one (an item itself where it is another's)."""
+    sides = ((a, b, contrast.right), (b, a, contrast.left))
+    others = [
+        torch.linalg.vecdot(side.unit[contrast.items], other.negatives.get(name, other.unit)[rows])
+        for side, other, rows in sides
+        if rows is not None
+    ]
+    return own[contrast.items] - sum(others) / len(others)
 
 
 def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Iterator[tuple[Key, object, np.ndarray]]:
@@ -284,12 +346,18 @@ def pairs_of(ask: Compare, types: Iterable[str]) -> list[tuple[str, str]]:
 def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str]) -> list:
     """What is no mean over items: `p_value` of permuted meanings at the first position, and `cka` by layer."""
     rows = p_values(ask, bench, view) if "p_value" in wanted and view.place is ask.places[0] else []
-    for left, right in pairs_of(ask, view.sides) if "cka" in wanted and len(view.concepts) > 3 else ():
-        for k in bench.chosen(ask.first_layer):
-            value = neighbours.cka(*(at_layer(ask, bench, view.sides[t], k, "raw")[0] for t in (left, right)))
-            columns = view.columns(variant="raw", group=f"{left}-{right}")
+    for k in bench.chosen(ask.first_layer) if "cka" in wanted and len(view.concepts) > 3 else ():
+        states = {t: items_at(ask, bench, side, k) for t, side in view.sides.items()}
+        for left, right in pairs_of(ask, view.sides):
+            value, columns = neighbours.cka(states[left], states[right]), view.columns(variant="raw", group=f"{left}-{right}")
             rows += [bench.reading("cka", value, n=len(view.concepts), layer=k, **columns)] if np.isfinite(value) else []
     return rows
+
+
+def items_at(ask: Compare, bench: Bench, side: Side, k: int) -> Tensor:
+    """`[item, dim]`: the states of one type at one layer, as they are or after the final norm."""
+    states = side.items.layer(k)
+    return bench.normed(states) if ask.normed_end and k == bench.depth else states
 
 
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
@@ -298,7 +366,7 @@ def p_values(ask: Compare, bench: Bench, view: View) -> list:
     facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
     for left, right in pairs_of(ask, view.sides):
         pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
-        p = chance(pairs, view.tokens[left], view.tokens[right], facets, bench.seed)
+        p = chance(pairs, view.words.tokens[left], view.words.tokens[right], facets, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
 

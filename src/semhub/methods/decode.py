@@ -22,7 +22,7 @@ from semhub.methods.bench import RESAMPLES, Bench, Measured, States
 from semhub.methods.declare import Decode, DecodeWords, Lens, Result, Split
 from semhub.methods.readers import Reader, neighbourhoods, patchscope
 from semhub.methods.wordstates import resemblances
-from semhub.models.tokens import continuation_id, first_continuation_id
+from semhub.models.tokens import all_continuation_ids, first_of
 from semhub.types import Cloze
 
 
@@ -55,7 +55,7 @@ def decode(ask: Decode, bench: Bench) -> Result:
     for split, clozes in ask.sets.items():
         for type in dict.fromkeys(c.type for c in clozes):
             mine = [c for c in clozes if c.type == type]
-            spots = [spot(ask, bench, c) for c in mine]
+            spots = all_spots(ask, bench, mine)
             states = bench.states([c.shown for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
             found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
@@ -64,17 +64,28 @@ def decode(ask: Decode, bench: Bench) -> Result:
     return Result(tuple(readings), tuple(outcomes))
 
 
-def spot(ask: Decode, bench: Bench, cloze: Cloze) -> Spot:
-    """The words of a cloze as first tokens; a wrong word that begins like a right one of its type is left out."""
-    right = {t: firsts(bench, cloze.prompt, cloze.targets.get(t, ())) for t in ask.types}
-    wrong = {t: tuple(i for i in firsts(bench, cloze.prompt, cloze.wrong.get(t, ())) if i not in right[t]) for t in ask.types}
-    whole = {t: [continuation_id(bench.model, cloze.prompt, word) is not None for word in cloze.targets.get(t, ())] for t in ask.types}
+def all_spots(ask: Decode, bench: Bench, clozes: Sequence[Cloze]) -> list[Spot]:
+    """The words of every cloze as first tokens, each (prompt, word) looked up once and all of them together."""
+    pairs = list(dict.fromkeys(pair for c in clozes for pair in pairs_of(c, ask.types)))
+    pieces = dict(zip(pairs, all_continuation_ids(bench.model, pairs), strict=True))
+    return [spot(ask, bench, c, {word: pieces[prompt, word] for prompt, word in pairs_of(c, ask.types)}) for c in clozes]
+
+
+def pairs_of(cloze: Cloze, types: Sequence[str]) -> list[tuple[str, str]]:
+    return [(cloze.prompt, word) for t in types for word in (*cloze.targets.get(t, ()), *cloze.wrong.get(t, ()))]
+
+
+def spot(ask: Decode, bench: Bench, cloze: Cloze, pieces: Mapping[str, list[int] | None]) -> Spot:
+    """A cloze and the tokens of its words; a wrong word that begins like a right one of its type is left out."""
+    right = {t: firsts(bench, cloze.targets.get(t, ()), pieces) for t in ask.types}
+    wrong = {t: tuple(i for i in firsts(bench, cloze.wrong.get(t, ()), pieces) if i not in right[t]) for t in ask.types}
+    whole = {t: [len(pieces[word] or ()) == 1 for word in cloze.targets.get(t, ())] for t in ask.types}
     cluster = cloze.facets.get(ask.lens.cluster or "", cloze.id)
     return Spot(cloze.id, cloze.type, cluster, right, wrong, frozenset(t for t in ask.types if whole[t] and all(whole[t])))
 
 
-def firsts(bench: Bench, prompt: str, words: Sequence[str]) -> tuple[int, ...]:
-    ids = (first_continuation_id(bench.model, prompt, word) for word in words)
+def firsts(bench: Bench, words: Sequence[str], pieces: Mapping[str, list[int] | None]) -> tuple[int, ...]:
+    ids = (first_of(bench.model, pieces[word]) for word in words)
     return tuple(dict.fromkeys(i for i in ids if i is not None))
 
 

@@ -6,6 +6,7 @@ Rows: `resemblance` (cosine with the state of the right word, read alone, at its
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -30,10 +31,18 @@ def by_word(clozes: Sequence[Cloze], types: Sequence[str], words: Sequence[str],
     found = {}
     for type in types:
         for kind in ("right", "wrong"):
-            rows = [[place[w] for w in chosen(c, kind).get(type, ()) if w in place] for c in clozes]
-            mean = lambda cosines, rows=rows: np.array([float(cosines[i, r].mean()) if r else np.nan for i, r in enumerate(rows)])  # noqa: E731
-            found[type, kind] = np.stack([mean(cosines) for cosines in scores], 1)
+            places, there = ragged([[place[w] for w in chosen(c, kind).get(type, ()) if w in place] for c in clozes])
+            means = [(values.double().gather(1, places) * there).sum(1).div(there.sum(1)).numpy() for values in scores]
+            found[type, kind] = np.stack(means, 1)
     return found
+
+
+def ragged(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """`[row, longest]`: indices, and 1.0 where there is one; the filler is index 0."""
+    width = max(map(len, rows), default=0)
+    indices = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], dtype=torch.long).reshape(len(rows), width)
+    there = torch.tensor([[1.0] * len(row) + [0.0] * (width - len(row)) for row in rows], dtype=torch.float64)
+    return indices, there.reshape(len(rows), width)
 
 
 def chosen(cloze: Cloze, kind: str) -> Mapping[str, tuple[str, ...]]:

@@ -60,16 +60,30 @@ def first_continuation_id(model_or_tokenizer, prompt: str, word: str, space: boo
 
     None where the word changes the prompt's own tokens, or where its first token is a bare space, which says nothing of the word.
     """
+    return first_of(model_or_tokenizer, continuation_ids(model_or_tokenizer, prompt, word, space))
+
+
+def first_of(model_or_tokenizer, pieces: Sequence[int] | None) -> int | None:
+    """The first of the tokens that a word takes after a prompt; None without one, or where it is a bare space."""
     tokenizer = getattr(model_or_tokenizer, "tokenizer", model_or_tokenizer)
-    pieces = continuation_ids(tokenizer, prompt, word, space)
     return pieces[0] if pieces and tokenizer.convert_ids_to_tokens(pieces[0]) not in BARE_SPACES else None
 
 
 def continuation_ids(model_or_tokenizer, prompt: str, word: str, space: bool | None = None) -> list[int] | None:
     """All tokens of `word` after `prompt`: what the two together have beyond the tokens of `prompt`; None where those change."""
+    return all_continuation_ids(model_or_tokenizer, [(prompt, word)], space)[0]
+
+
+def all_continuation_ids(model_or_tokenizer, pairs: Sequence[tuple[str, str]], space: bool | None = None) -> list[list[int] | None]:
+    """`continuation_ids` of each (prompt, word), every different text encoded once and all of them together."""
     tokenizer = getattr(model_or_tokenizer, "tokenizer", model_or_tokenizer)
-    between = joiner(prompt, word) if space is None else " " * space
-    before, after = plain_ids(tokenizer, prompt), plain_ids(tokenizer, prompt + between + word)
+    whole = [prompt + (joiner(prompt, word) if space is None else " " * space) + word for prompt, word in pairs]
+    texts = list(dict.fromkeys([*(prompt for prompt, _ in pairs), *whole]))
+    ids = dict(zip(texts, plain_ids(tokenizer, texts), strict=True))
+    return [beyond(ids[prompt], ids[text]) for (prompt, _), text in zip(pairs, whole, strict=True)]
+
+
+def beyond(before: list[int], after: list[int]) -> list[int] | None:
     return after[len(before) :] if after[: len(before)] == before and len(after) > len(before) else None
 
 
@@ -85,5 +99,8 @@ def joiner(prompt: str, word: str) -> str:
     return "" if digits_after_no_word else " "
 
 
-def plain_ids(tokenizer, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+def plain_ids(tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    if not texts:
+        return []
+    given = {"add_special_tokens": False, "return_attention_mask": False, "return_token_type_ids": False}
+    return [list(ids) for ids in tokenizer(list(texts), **given)["input_ids"]]

@@ -30,8 +30,9 @@ def write(folder: Path) -> Path:
     if not path.is_file():
         raise BadInput(f"{folder} holds no calibration.parquet: no calibration is finished there.")
     plot = drawn(pd.read_parquet(path))
-    write_whole(folder / "calibration.svg", plots.svg(plot, plots.panels_svg(plot)).encode("utf-8"))
-    write_whole(folder / "calibration.png", plots.png(plot))
+    panels, picture = plots.drawn(plot)
+    write_whole(folder / "calibration.svg", plots.svg(plot, panels).encode("utf-8"))
+    write_whole(folder / "calibration.png", picture)
     return folder / "calibration.png"
 
 

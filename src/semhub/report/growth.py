@@ -33,9 +33,9 @@ def write_growth(folder: Path) -> Path:
         raise BadInput(f"{folder} holds neither emergence.parquet nor sweep.parquet: no study is finished there.")
     table = pd.read_parquet(path)
     plot = drawn(table, path.stem)
-    panels = plots.panels_svg(plot)
+    panels, picture = plots.drawn(plot)
     write_whole(folder / f"{path.stem}.svg", plots.svg(plot, panels).encode("utf-8"))
-    write_whole(folder / f"{path.stem}.png", plots.png(plot))
+    write_whole(folder / f"{path.stem}.png", picture)
     write_whole(folder / f"{path.stem}.csv", table.to_csv(index=False).encode("utf-8"))
     write_whole(folder / f"{path.stem}.html", told(table, plot, panels, folder.name).encode("utf-8"))
     return folder / f"{path.stem}.html"

@@ -3,7 +3,7 @@
 Arranges; every sentence, figure and table comes from its own module. All text of a run is escaped by the template.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from semhub.report import fonts, plots, prose, tables, tokenmap
 from semhub.report.answers import Answer, answers
+from semhub.report.easel import easel
 from semhub.report.figures import figures_of
 from semhub.report.folder import Run, listed, mapped, read_run
 from semhub.report.kept import kept_table
@@ -24,6 +25,7 @@ from semhub.verdicts.thresholds import LIMITS, Thresholds
 
 LIMIT = 3_000_000  # bytes of the page; what it may hold is cut long before
 FIGURES, ROWS, ALT, TEXT, NOTES = 1_800_000, 60, 1500, 400, 20  # bytes of all figures; rows of a table; letters and notes of one kind
+FEW = 12  # figures that are drawn sooner than another process has begun
 VERDICTS = 30  # verdicts of one claim that the page opens; verdicts.json has them all
 KEY_FIGURES = {
     "shared": ("adjusted_cosine-models", "adjusted_cosine-control", "adjusted_cosine-split"),
@@ -58,42 +60,47 @@ class Section:
     table: Table | None = None
 
 
-def write(folder: Path, limits: Thresholds = LIMITS) -> Path:
+def write(folder: Path, limits: Thresholds = LIMITS, workers: int = 1) -> Path:
     """Write verdicts, figures, tables and page of a run folder -> the page's path. Raises BadInput where there is nothing to tell."""
     run = read_run(folder, limits)
     keep_verdicts(folder, run.verdicts, limits)
-    pictures = {task: list(pictures_of(run, task, folder)) for task in run.tasks}
-    claims = list(claim_sections(run, pictures))
-    tasks = [task_section(run, task, pictures[task]) for task in run.tasks]
-    controls = tables.controls_table(run)
     maps = tokenmap.maps(run)
+    asked = {task: figures_of(run, task) for task in run.tasks}
+    with easel(workers if sum(map(len, asked.values())) > FEW else 1) as begin:
+        begun = {task: [(plot, begin(plots.drawn, plot)) for plot in mine] for task, mine in asked.items()}
+        begun_maps = [begin(tokenmap.drawn, each) for each in maps]
+        controls, of_task = tables.controls_table(run), {task: tables.task_table(run, task) for task in run.tasks}
+        pictures = {task: [(plot, keep_figure(plot, drawing(), folder)) for plot, drawing in mine] for task, mine in begun.items()}
+        for number, drawing in enumerate(begun_maps, 1):
+            keep_files(folder / "figures" / f"token-map-{number}", drawing())
+    claims = list(claim_sections(run, pictures))
     kept = kept_table(run)
-    write_files(run, folder, [*(s.table for s in (*claims, *tasks)), controls, kept], maps)
+    tasks = [task_section(run, task, pictures[task], of_task[task]) for task in run.tasks]
+    write_tables(run, folder, [*(section.table for section in (*claims, *tasks)), controls, kept])
     page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps, kept=kept)
     write_whole(folder / "report.html", page.encode("utf-8", "replace"))
     return folder / "report.html"
 
 
-def pictures_of(run: Run, task: str, folder: Path) -> Iterable[tuple[Plot, list[str]]]:
-    """Every figure of a task with its panels as SVG; its files are written on the way."""
-    for plot in figures_of(run, task):
-        panels = plots.panels_svg(plot)
-        stem = folder / "figures" / slug(plot.name)
-        write_whole(stem.with_name(stem.name + ".svg"), plots.svg(plot, panels).encode("utf-8", "replace"))
-        write_whole(stem.with_name(stem.name + ".png"), plots.png(plot))
-        yield plot, panels
+def keep_figure(plot: Plot, drawing: tuple[list[str], bytes], folder: Path) -> list[str]:
+    """The panels of a figure as SVG; its files are written on the way."""
+    panels, picture = drawing
+    keep_files(folder / "figures" / slug(plot.name), {"svg": plots.svg(plot, panels).encode("utf-8", "replace"), "png": picture})
+    return panels
 
 
-def write_files(run: Run, folder: Path, found: Sequence[Table | None], maps: Sequence[tokenmap.Map]) -> None:
-    """Tables as CSV and LaTeX, the readings of each task as CSV, the maps of tokens as SVG and PNG."""
+def keep_files(stem: Path, files: Mapping[str, bytes]) -> None:
+    for kind, content in files.items():
+        write_whole(stem.with_name(f"{stem.name}.{kind}"), content)
+
+
+def write_tables(run: Run, folder: Path, found: Sequence[Table | None]) -> None:
+    """Tables as CSV and LaTeX, the readings of each task as CSV."""
     for table in filter(None, found):
-        write_whole(folder / "tables" / f"{slug(table.name)}.csv", tables.to_csv(table).encode("utf-8", "replace"))
-        write_whole(folder / "tables" / f"{slug(table.name)}.tex", tables.to_latex(table).encode("utf-8", "replace"))
+        texts = {"csv": tables.to_csv(table), "tex": tables.to_latex(table)}
+        keep_files(folder / "tables" / slug(table.name), {kind: text.encode("utf-8", "replace") for kind, text in texts.items()})
     for task in run.tasks:
         write_whole(folder / "tables" / f"{slug(task)}-readings.csv", tables.data_rows(run, task).encode("utf-8", "replace"))
-    for number, each in enumerate(maps, 1):
-        for kind, content in tokenmap.drawn(each).items():
-            write_whole(folder / "figures" / f"token-map-{number}.{kind}", content)
 
 
 # sections ------------------------------------------------------------------------------------------------------------
@@ -109,9 +116,9 @@ def claim_sections(run: Run, pictures: dict) -> Iterable[Section]:
         yield Section(answer.key, answer.title, answer, {}, tuple(picture(*each) for each in mine), table)
 
 
-def task_section(run: Run, task: str, pictures: Sequence[tuple[Plot, list[str]]]) -> Section:
+def task_section(run: Run, task: str, pictures: Sequence[tuple[Plot, list[str]]], table: Table | None) -> Section:
     facts = {key: brief(run.tasks[task].get(key)) for key in ("question", "paper", "against") if run.tasks[task].get(key)}
-    return Section(slug(task), task, None, facts, tuple(picture(*each) for each in pictures), tables.task_table(run, task))
+    return Section(slug(task), task, None, facts, tuple(picture(*each) for each in pictures), table)
 
 
 def picture(plot: Plot, panels: Sequence[str]) -> Picture:

@@ -26,6 +26,9 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#007A
 NOTHING_ABOUT_IT = {"Date": None, "Creator": None, "Format": None, "Type": None}
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1.2, 1.6)), "dashdot": (0, (6, 2, 1.2, 2)), "long": (0, (9, 3))}
 WIDTH, HEIGHT, COLUMNS = 3.35, 2.4, 3  # inches of one panel, panels of one row
+PANEL = "panel-"  # and its number: the id of a panel in the SVG of a whole figure
+DEFINED = re.compile(r'(<(\w+) id="([^"]*)"(?:[^>]*/>|[^>]*>.*?</\2>))', flags=re.S)
+USED = re.compile(r'(?:url\(#|href="#)([^")]+)')
 TEXT, SHADE = "#222222", (0.16, 0.09)  # shades of few and of many intervals
 
 
@@ -101,18 +104,45 @@ class Plot:
         return list(dict(entries).items())
 
 
-def panels_svg(plot: Plot) -> list[str]:
-    """Every panel as an SVG of its own, all on the same axes, without what only a file needs to carry."""
-    return [embedded(one_svg(plot, panel), f"f{zlib.crc32(plot.name.encode()):x}-{i}-") for i, panel in enumerate(plot.panels)]
-
-
-def one_svg(plot: Plot, panel: Panel) -> str:
+def drawn(plot: Plot) -> tuple[list[str], bytes]:
+    """Every panel as an SVG of its own, all on the same axes, and the whole figure as PNG: one drawing, for to lay it out costs most."""
     with warnings.catch_warnings(), rc_context({**settings(), "svg.hashsalt": plot.name}):
         warnings.simplefilter("ignore")
-        buffer = io.StringIO()
-        alone = replace(plot, panels=(panel,))
-        figure(alone, limits(plot if plot.together else alone)).savefig(buffer, format="svg", metadata=NOTHING_ABOUT_IT)
+        whole = figure(plot, limits(plot), len(plot.legend))
+        text = io.StringIO()
+        whole.savefig(text, format="svg", metadata=NOTHING_ABOUT_IT)
+        return apart(plot, text.getvalue()), png(whole, plot)
+
+
+def png(whole: Figure, plot: Plot) -> bytes:
+    """A drawn figure with its legend, which the SVG has from `svg`."""
+    if plot.legend:
+        handles = [Line2D([], [], **keywords(style)) for _, style in plot.legend]
+        labels = [plain(label) for label, _ in plot.legend]
+        whole.legend(handles, labels, loc="lower left", ncols=grid(plot)[0], handlelength=3.2)
+    buffer = io.BytesIO()
+    whole.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def apart(plot: Plot, text: str) -> list[str]:
+    """The SVG of a whole figure as one SVG for each panel, with the definitions that it uses, fit to stand inside another document.
+
+    matplotlib writes an element per line and indents it by depth, and defines a marker where it first occurs.
+    """
+    (width, height), columns = (72 * inches for inches in panel_size(plot)), grid(plot)[0]
+    defined = "".join(re.findall(r"<defs>(.*?)</defs>", text, flags=re.S))
+    known = {name: whole for whole, _, name in DEFINED.findall(defined)}
+    bare = re.sub(r"<defs>.*?</defs>", "", text, flags=re.S)
+    found = []
+    for i in range(len(plot.panels)):
+        drawing = re.search(rf'^( *)<g id="{PANEL}{i}">\n.*?^\1</g>\n', bare, flags=re.S | re.M)[0]
+        used = [known[name] for name in dict.fromkeys(USED.findall(drawing))]
+        box = f'viewBox="{i % columns * width:g} {i // columns * height:g} {width:g} {height:g}"'
+        page = f'<rect x="{i % columns * width:g}" y="{i // columns * height:g}" width="{width:g}" height="{height:g}" fill="white"/>'
+        prefix = f"f{zlib.crc32(plot.name.encode()):x}-{i}-"
+        found.append(embedded(f"<svg {box}><defs>{''.join(used)}</defs>{page}{drawing}</svg>", prefix))
+    return found
 
 
 def svg(plot: Plot, panels: Sequence[str]) -> str:
@@ -142,25 +172,14 @@ def swatch(style: Style) -> str:
     return line + (f'<circle cx="15" cy="0" r="2.6" fill="{style.colour}"/>' if style.marker else "")
 
 
-def png(plot: Plot) -> bytes:
-    with warnings.catch_warnings(), rc_context(settings()):
-        warnings.simplefilter("ignore")
-        buffer = io.BytesIO()
-        figure(plot, limits(plot), plot.legend).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def embedded(text: str, prefix: str) -> str:
-    """An SVG that may stand inside another document: no prologue, no font, no style for others, only the ids that it uses."""
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
-    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"| version="1.1"|font-family: [^;"]*;? ?', "", text)
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    """An SVG that may stand inside another document: no style for others, only the ids that it uses, and no needless digits."""
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    used = set(USED.findall(text))
     text = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", text)
     text = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", text)
     text = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text)
-    text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text))
-    return re.sub(r' (?:width|height)="[^"]*"', "", text, count=2).strip()
+    return re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", text)).strip()
 
 
 def settings() -> dict:
@@ -175,6 +194,7 @@ def settings() -> dict:
         "axes.edgecolor": "#888888",
         "axes.labelcolor": TEXT,
         "axes.titlesize": 9.5,
+        "axes.titley": 1.0,  # its place unless told, looked for among all ticks at every drawing
         "text.color": TEXT,
         "xtick.color": TEXT,
         "ytick.color": TEXT,
@@ -191,23 +211,20 @@ def panel_size(plot: Plot) -> tuple[float, float]:
     return WIDTH, max(HEIGHT, 0.85 + 0.28 * rows)
 
 
-def figure(plot: Plot, bounds: tuple[float, float] | None, entries: Sequence[tuple[str, Style]] = ()) -> Figure:
-    """All panels side by side, three to a row, with one legend of `entries` below."""
+def figure(plot: Plot, bounds: tuple[float, float] | None, entries: int = 0) -> Figure:
+    """All panels side by side, three to a row, with room for a legend of so many entries below."""
     width, height = panel_size(plot)
     columns, rows = grid(plot)
-    below = 0.22 * -(-len(entries) // columns) + 0.1 if entries else 0
+    below = 0.22 * -(-entries // columns) + 0.1 if entries else 0
     total = (width * columns, height * rows + below)
-    drawn = Figure(figsize=total)
+    whole = Figure(figsize=total)
     for i, panel in enumerate(plot.panels):
         left, bottom = i % columns * width, below + (rows - 1 - i // columns) * height
         box = (left + left_margin(plot), bottom + 0.44, width - left_margin(plot) - 0.12, height - 0.44 - 0.3)
-        axis = drawn.add_axes([box[0] / total[0], box[1] / total[1], box[2] / total[0], box[3] / total[1]])
+        axis = whole.add_axes([box[0] / total[0], box[1] / total[1], box[2] / total[0], box[3] / total[1]], gid=f"{PANEL}{i}")
         axis.yaxis.set_label_coords((0.14 - left_margin(plot)) / box[2], 0.5)
         draw(axis, plot, panel, bounds if plot.together else limits(replace(plot, panels=(panel,))))
-    if entries:
-        handles = [Line2D([], [], **keywords(style)) for _, style in entries]
-        drawn.legend(handles, [plain(label) for label, _ in entries], loc="lower left", ncols=columns, handlelength=3.2)
-    return drawn
+    return whole
 
 
 def grid(plot: Plot) -> tuple[int, int]:

@@ -27,8 +27,18 @@ def fitting(plan: Plan) -> int:
 
     on_cpu = plan.spec.opening.device == "cpu" or (plan.spec.opening.device is None and not torch.cuda.is_available())
     small = not plan.opened and all(plan.roles[name] for name in plan.spec.models)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, len(plan.parts)) if small and on_cpu else 1
+    return min(cores(), len(plan.parts)) if small and on_cpu else 1
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_turn(parts: Sequence[Part]) -> list[Part]:
+    """One task after another, each on all models: long and short parts mix, and no long one is left for the end, when others idle."""
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    return sorted(parts, key=lambda part: tasks.index(part.task))
 
 
 def share(plan: Plan, folder: Path, parts: Sequence[Part], workers: int, watch: Watch) -> None:
@@ -37,7 +47,7 @@ def share(plan: Plan, folder: Path, parts: Sequence[Part], workers: int, watch: 
     events = context.Queue()
     crew = ProcessPoolExecutor(workers, mp_context=context, initializer=_sit_down, initargs=(plan.asked, folder, events))
     try:
-        waiting = [crew.submit(_do, part) for part in parts]
+        waiting = [crew.submit(_do, part) for part in in_turn(parts)]
         while waiting:
             _hear(events, watch)
             waiting = [each for each in waiting if not _finished(each)]
