@@ -78,7 +78,7 @@ def strata(a: Tokens, b: Tokens, facets: Sequence[tuple]) -> list[tuple]:
 
 
 def bins(values: np.ndarray, number: int = BINS) -> list[int]:
-    """Which class of equal share each value falls into; a value that is an edge itself, as among few different ones, is a class of its own."""
+    """Which class of equal share each value falls into; a value that is an edge itself, as among few, is a class of its own."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, number + 1)[1:-1]))
     return (np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")).tolist()
 

@@ -305,6 +305,6 @@ class Layers:
 def chance(
     layers: Iterable[tuple[Tensor, Tensor]], a: Tokens, b: Tokens, facets: Sequence[tuple], seed: int = 0, draws: int = PERMUTATIONS
 ) -> float:
-    """`layers`: pairs of states `[item, dim]`, to be walked twice -> p of the highest S_l, given the tokens of both sides (`methods.alike`)."""
+    """`layers`: pairs of states `[item, dim]`, walked twice -> p of the highest S_l, given the tokens of both sides (`alike`)."""
     a, b = alike.aligned(a, b)
     return peak_p(layers, alike.strata(a, b, facets), draws, seed, alike.surface(a, b))
