@@ -1,7 +1,6 @@
 """Tokens alone: strata, surfaces, links and look-alikes, against plain loops over small lists."""
 
 import numpy as np
-import torch
 
 from semhub.methods import alike
 from semhub.methods.alike import aligned, bins, look_alikes, strata, surface, tokens_of

@@ -40,7 +40,9 @@ def write(folder: Path) -> Path:
 
 def drawn(table: pd.DataFrame) -> Plot:
     """A panel per null: all its draws in one line, each pair of types (of each model) in a thin one of its own."""
-    panels = tuple(Panel(titled(title, mine), tuple(lines(mine))) for source, title in NULLS.items() for mine in [table[table.source == source]])
+    panels = tuple(
+        Panel(titled(title, mine), tuple(lines(mine))) for source, title in NULLS.items() for mine in [table[table.source == source]]
+    )
     kept = tuple(panel for panel in panels if panel.lines)
     return Plot("calibration", "P-values under nulls", kept, xlabel="expected quantile", ylabel="p", level=None)
 
