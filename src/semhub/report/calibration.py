@@ -1,6 +1,7 @@
 """The figure of a calibration: p-values of each null against the quantiles that uniform ones would have.
 
-Reads `calibration.parquet` alone, and of it what has a p-value; draws with `plots`. A line inside the grey band is what uniform p-values look like.
+Reads what has a p-value in `calibration.parquet`; draws with `plots`.
+A line inside the grey band is what uniform p-values look like.
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ from semhub.studies.nulls import FACETS, FIRST_SEED, Shown
 ALPHA = 0.05
 SMALLEST = 0.05  # S, the smallest effect of interest
 ITEMS = 500  # of a default run
-AT_FULL = 24  # untrained networks with as many items as a default run has
+AT_FULL = 16  # untrained networks with as many items as a default run has
 TURNED = 0.12  # of all draws, those of each grown model
 TURNS = 2  # of one set of items
 SETS = 4  # of the hub's items, shuffled over and over
@@ -93,6 +93,11 @@ class Chunk:
     size: int
     make: Callable[[], list[Draw]] = field(repr=False)
 
+    @property
+    def kind(self) -> str:
+        """`untrained` of `untrained-0005`, `false-shared` of `false-shared-no-meaning`."""
+        return "-".join(self.name.split("-")[: 2 if self.name.startswith(("false", "true", "asked")) else 1])
+
 
 def calibrate(
     out: Path,
@@ -114,7 +119,7 @@ def calibrate(
     out, told = Path(out), progress or (lambda done, total, source: None)
     begin(out, record(asked))
     with store.claimed(out):
-        chunks = list(planned(asked))
+        chunks = interleaved(list(planned(asked)))
         done, total, found, seconds, summary = 0, sum(chunk.size for chunk in chunks), [], 0.0, {}
         for chunk in chunks:
             told(done, total, chunk.name)
@@ -136,6 +141,15 @@ def record(asked: Asked) -> dict:
     return {"study": "calibrate", **asdict(asked), "models": list(asked.models), **fixed, "weights": weights}
 
 
+def interleaved(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Every kind of chunk spread evenly over the study, so that what is there when it is stopped says something of each."""
+    kinds: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        kinds.setdefault(chunk.kind, []).append(chunk)
+    places = [((i + 0.5) / len(mine), chunk) for mine in kinds.values() for i, chunk in enumerate(mine)]
+    return [chunk for _, chunk in sorted(places, key=lambda place: place[0])]
+
+
 def once(out: Path, chunk: Chunk) -> dict:
     """The draws of a chunk and the processor's seconds they took: those kept, or made now."""
     path = out / "parts" / f"{chunk.name}.json"
@@ -150,7 +164,7 @@ def once(out: Path, chunk: Chunk) -> dict:
 
 
 def planned(asked: Asked) -> Iterator[Chunk]:
-    """Untrained networks first, then grown nulls, shuffles for the rest; power; then verdicts."""
+    """P-values of untrained networks, of grown nulls, and of shuffles for the rest; power; verdicts."""
     seeds = min(asked.seeds, asked.draws)
     for start in range(0, seeds, 5):
         numbers = range(start, min(start + 5, seeds))
@@ -312,8 +326,7 @@ def asked_really(asked: Asked, claim: str, ask: Callable, numbers: Sequence[int]
 
     found, declared = [], ask()
     for number in numbers:
-        network = nulls.random_network(FIRST_SEED + 1000 * asked.seed + number)
-        network.name = planted.NAME
+        network = replace(nulls.random_network(FIRST_SEED + 1000 * asked.seed + number), name=planted.NAME)
         result = carry_out(declared, Bench(network, planted.TASK, "sound", number))
         word = planted.judged(claim, result.readings, result.outcomes, network.layers)
         found.append(Draw(ASKED, f"seed {number}", claim, number, PROMPTS, claim=claim, verdict=word))
