@@ -331,17 +331,19 @@ def calibrate(
     draws: Annotated[int, typer.Option(help="P-values under nulls, in all.")] = 1000,
     seeds: Annotated[int, typer.Option(help="Those of them from as many untrained networks.")] = 200,
     items: Annotated[int, typer.Option(help="Items of each draw.")] = 100,
+    tables: Annotated[int, typer.Option(help="Verdicts for each way in which a claim can be false.")] = 60,
+    quick: Annotated[bool, typer.Option("--quick", help="A fifth of everything, to see that it works: too few to judge by.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of networks, items and permutations.")] = 0,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A further grown model that shares nothing.")] = None,
     out: StudyOut = None,
     json: Json = False,
 ) -> None:
-    """Show whether p-values are uniform where nothing is shared, and small where something is; the same command resumes."""
+    """Show whether p-values and verdicts hold where nothing is to be found, and find what is there; the same command resumes."""
     from semhub import jobs
 
     with terminal.counting() as progress:
-        asked = {"draws": draws, "seeds": seeds, "items": items, "seed": seed, "models": tuple(model or ())}
-        found = jobs.calibrate(out, progress=progress, **asked)
+        asked = {"draws": draws, "seeds": seeds, "items": items, "tables": tables, "seed": seed, "models": tuple(model or ())}
+        found = jobs.calibrate(out, quick, progress=progress, **asked)
     terminal.show_calibration(found, json)
 
 

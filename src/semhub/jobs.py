@@ -125,13 +125,16 @@ def sweep(recipe: str | Path, over: Iterable[str], out: str | Path | None = None
     return write_growth(sweep(recipe, list(over), None if out is None else Path(out), **keywords))
 
 
-def calibrate(out: str | Path | None = None, **keywords) -> dict:
-    """P-values where nothing is shared, and power -> the summary, with `folder` and `figure`; `keywords`: those of `studies.calibrate`."""
+def calibrate(out: str | Path | None = None, quick: bool = False, **keywords) -> dict:
+    """P-values and verdicts where nothing is to be found, and power -> the summary, with `folder` and `figure`.
+
+    `keywords`: those of `studies.calibrate`; `quick` puts its small numbers in the place of theirs.
+    """
     from semhub.report.calibration import write
-    from semhub.studies.calibrate import calibrate
+    from semhub.studies.calibrate import QUICK, calibrate
 
     folder = Path("calibration" if out is None else out)
-    summary = calibrate(folder, **keywords)
+    summary = calibrate(folder, **keywords | (QUICK if quick else {}))
     return {**summary, "folder": str(folder), "figure": str(write(folder))}
 
 

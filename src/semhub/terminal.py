@@ -135,7 +135,7 @@ def counting() -> Iterator[Callable]:
 
 
 def show_calibration(found: dict, json_wanted: bool) -> None:
-    """How uniform the p-values of each null are, source by source, and what power there is."""
+    """How uniform the p-values of each null are, how often a false claim is called supported, and what power there is."""
     if json_wanted:
         print_json(found)
         return
@@ -148,10 +148,14 @@ def show_calibration(found: dict, json_wanted: bool) -> None:
             rows.append((source, group, facts["draws"], models, *numbers, shown(facts["false_upper"]) if "false_upper" in facts else ""))
     share = f"share <= {found['alpha']:g}"
     print_table(("null", "pair", "draws", "models", "KS distance", "KS p", share, "upper 95%"), rows)
+    kinds = [(claim, kind["kind"], kind) for claim, each in found["verdicts"].items() for kind in ({"kind": "all"} | each, *each["kinds"])]
+    told = [(claim, kind, f["draws"], f["supported"], shown(f["false"]), shown(f["false_upper"])) for claim, kind, f in kinds]
+    if told:
+        print_table(("claim", "where it is false", "draws", "supported", "share", "upper 95%"), told)
     for source, each in found["power"].items():
         ends = f"lower 95% end {each['power_lower']:.2f}, {each['draws']} draws"
         print(f"Power on {source}, {each['items']} items: {each['power']:.2f} ({ends})")
-    print(f"{duration(found['seconds'])} of work in {found['folder']}; figure: {found['figure']}")
+    print(f"{duration(found['seconds'])} of one processor core's work in {found['folder']}; figure: {found['figure']}")
 
 
 def said(note: str) -> None:

@@ -1,4 +1,4 @@
-"""Which items could be taken for one another by their tokens alone: strata and surfaces for the permutation null, and look-alikes.
+"""Which items could be taken for one another by their tokens alone: strata and surface for the permutation null, and look-alikes.
 
 Knows tokens, and neither states nor what the texts mean.
 """
@@ -10,11 +10,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from semhub.measures.permutation import Surface
-
 FREQUENT = 0.25  # a token in more of the texts than this is surface; a rarer one is a word that some items share
-LINKED = 1000  # items whose links are looked up
-BINS = 4
+BINS, PER_STRATUM = 4, 2
 BAND = 0.2  # lengths that differ by no more than this share, or by one token, are the same length
 BLOCK = 1024
 
@@ -67,25 +64,29 @@ def _widened(counts: sparse.csr_array, width: int) -> sparse.csr_array:
 
 
 def strata(a: Tokens, b: Tokens, facets: Sequence[tuple]) -> list[tuple]:
-    """What permuted meanings share: their facets, the length of both sides, and how many tokens the sides share."""
+    """What permuted meanings share: their facets, the length of both sides, and how many tokens the sides share.
+
+    Lengths and shared tokens in as many classes (BINS at most) as leave PER_STRATUM items to a stratum on average, so that there is
+    something to permute; what is left of them inside a class, `surface` takes out.
+    """
     shared = np.asarray(_shared(a, b)[:, _meaningful(a, b)].sum(1)).ravel()
-    return list(zip(facets, bins(a.lengths), bins(b.lengths), bins(shared), strict=True))
+    for number in range(BINS, 0, -1):
+        found = list(zip(facets, *(bins(values, number) for values in (a.lengths, b.lengths, shared)), strict=True))
+        if len(set(map(repr, found))) * PER_STRATUM <= len(found):
+            break
+    return found
 
 
 def bins(values: np.ndarray, number: int = BINS) -> list[int]:
-    """Which quarter each value falls into; a value that is an edge itself, as among few different ones, is a class of its own."""
+    """Which class of equal share each value falls into; a value that is an edge itself, as among few, is a class of its own."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, number + 1)[1:-1]))
     return (np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")).tolist()
 
 
-def surface(a: Tokens, b: Tokens, seed: int = 0) -> Surface:
-    """What the texts show on their surface, and which items share words on both sides (`measures.permutation`)."""
-    n = len(a.lengths)
-    sample = np.sort(np.random.default_rng(seed).permutation(n)[:LINKED])
-    together = [_together(side, sample) for side in (a, b)]
-    links = torch.from_numpy(together[0] * together[1])
-    room = max(1, n // 4)
-    return Surface(*(_columns(side, _meaningful(a, b), room) for side in (a, b)), torch.from_numpy(sample), links)
+def surface(a: Tokens, b: Tokens) -> torch.Tensor:
+    """`[item, column]`: what the texts of both sides show on their surface (`measures.permutation`)."""
+    shared, room = _meaningful(a, b), max(1, len(a.lengths) // 4)
+    return torch.cat([_columns(side, shared, room) for side in (a, b)], 1)
 
 
 def _columns(side: Tokens, shared: np.ndarray, room: int) -> torch.Tensor:
@@ -95,12 +96,6 @@ def _columns(side: Tokens, shared: np.ndarray, room: int) -> torch.Tensor:
     wanted = wanted[np.argsort(-share[wanted], kind="stable")][:room]
     counts = side.counts[:, wanted].toarray()
     return torch.from_numpy(np.column_stack([side.lengths, 1 / side.lengths, counts / side.lengths[:, None]]))
-
-
-def _together(side: Tokens, sample: np.ndarray) -> np.ndarray:
-    """`[some item, some item]` of 1.0 and 0.0: whether two items share a token that is not frequent."""
-    rare = side.present[sample][:, np.flatnonzero(side.share <= FREQUENT)]
-    return ((rare @ rare.T).toarray() > 0).astype(np.float64)
 
 
 def _shared(a: Tokens, b: Tokens) -> sparse.csr_array:

@@ -26,7 +26,7 @@ from semhub.types import Concept, Input
 from semhub.types import shown as with_media
 
 Key = tuple[str, str, str | None]  # measure, group, control
-PERMUTATIONS = 499
+PERMUTATIONS = 4999
 EXTRA_VARIANTS = ("centred", "standardised")
 ALIKE = "overlap-matched"
 
@@ -365,15 +365,27 @@ def p_values(ask: Compare, bench: Bench, view: View) -> list:
     rows, layers = [], bench.chosen(ask.first_layer)
     facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
     for left, right in pairs_of(ask, view.sides):
-        pairs = ((view.sides[left].items.layer(k), view.sides[right].items.layer(k)) for k in layers)
+        pairs = Layers(view.sides[left].items, view.sides[right].items, layers)
         p = chance(pairs, view.words.tokens[left], view.words.tokens[right], facets, bench.seed)
         rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The states of both sides layer by layer, made anew at every walk and held one at a time."""
+
+    a: States
+    b: States
+    layers: Sequence[int]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((self.a.layer(k), self.b.layer(k)) for k in self.layers)
+
+
 def chance(
     layers: Iterable[tuple[Tensor, Tensor]], a: Tokens, b: Tokens, facets: Sequence[tuple], seed: int = 0, draws: int = PERMUTATIONS
 ) -> float:
-    """`layers`: pairs of states `[item, dim]` -> p of the highest S_l, given the tokens of both sides (`methods.alike`)."""
+    """`layers`: pairs of states `[item, dim]`, walked twice -> p of the highest S_l, given the tokens of both sides (`alike`)."""
     a, b = alike.aligned(a, b)
-    return peak_p(layers, alike.strata(a, b, facets), draws, seed, alike.surface(a, b, seed))
+    return peak_p(layers, alike.strata(a, b, facets), draws, seed, alike.surface(a, b))

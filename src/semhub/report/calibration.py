@@ -1,6 +1,7 @@
 """The figure of a calibration: p-values of each null against the quantiles that uniform ones would have.
 
-Reads `calibration.parquet` alone; draws with `plots`. A line inside the grey band is what uniform p-values look like.
+Reads what has a p-value in `calibration.parquet`; draws with `plots`.
+A line inside the grey band is what uniform p-values look like.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,11 @@ from semhub.runs.store import write_whole
 from semhub.verdicts.slices import Curve, Estimate
 
 NULLS = {
-    "untrained": "untrained networks, uneven items",
-    "grown": "grown without true bridges",
+    "untrained": "untrained networks",
+    "untrained-full": "untrained, items of a default run",
+    "turned": "grown, one side turned at random",
     "shuffled": "the hub, meanings shuffled",
+    "grown": "without bridges, as grown (no exact null)",
 }
 POINTS = 50  # of a curve at most
 
@@ -29,7 +32,8 @@ def write(folder: Path) -> Path:
     path = folder / "calibration.parquet"
     if not path.is_file():
         raise BadInput(f"{folder} holds no calibration.parquet: no calibration is finished there.")
-    plot = drawn(pd.read_parquet(path))
+    table = pd.read_parquet(path)
+    plot = drawn(table[table.p.notna()])
     panels, picture = plots.drawn(plot)
     write_whole(folder / "calibration.svg", plots.svg(plot, panels).encode("utf-8"))
     write_whole(folder / "calibration.png", picture)
@@ -38,9 +42,17 @@ def write(folder: Path) -> Path:
 
 def drawn(table: pd.DataFrame) -> Plot:
     """A panel per null: all its draws in one line, each pair of types (of each model) in a thin one of its own."""
-    panels = tuple(Panel(title, tuple(lines(table[table.source == source]))) for source, title in NULLS.items())
+    panels = tuple(
+        Panel(titled(title, mine), tuple(lines(mine))) for source, title in NULLS.items() for mine in [table[table.source == source]]
+    )
     kept = tuple(panel for panel in panels if panel.lines)
     return Plot("calibration", "P-values under nulls", kept, xlabel="expected quantile", ylabel="p", level=None)
+
+
+def titled(title: str, draws: pd.DataFrame) -> str:
+    """The null, its number of draws, and their Kolmogorov-Smirnov distance from uniform."""
+    distance = stats.kstest(draws.p, "uniform").statistic if len(draws) else float("nan")
+    return f"{title}: n = {len(draws)}, KS {distance:.3f}"
 
 
 def lines(draws: pd.DataFrame) -> list[Line]:

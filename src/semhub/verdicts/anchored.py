@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from semhub.verdicts.evidence import Evidence, Subject
-from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip
+from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip, widened
 from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.verdicts.thresholds import Thresholds
 from semhub.verdicts.verdict import Case, Control, Verdict, control, told
@@ -23,10 +23,14 @@ OTHERS, RIGHT, END = "other-types", "right-over-wrong", "last-layer"
 NEEDS = {
     "anchor": (
         "among all types whose words were looked up, the one whose right word leads the prompt's own word most in the middle layers (at a "
-        "layer that also meets the needs below, where there is one); the prompt's own type where none leads"
+        "layer that also meets the needs of right and wrong words, their intervals widened for the best of so many layers, where there is "
+        "one); the prompt's own type where none leads"
     ),
-    "effect": "the whole interval of that lead, in log-probability, at or above `lead`; at least `enough` items",
-    "other-types": "the anchor's word ahead of every other type's word, with its interval, at that layer",
+    "effect": (
+        "the whole interval of that lead, in log-probability, at or above `lead`, the interval widened for the best of so many layers and "
+        "types (Bonferroni); at least `enough` items"
+    ),
+    "other-types": "the anchor's word ahead of every other type's word, with its interval (widened for the best of so many types), there",
     "wrong-word": "the lead beyond the same lead between wrong words of the same kind and frequency, item by item, above 0",
     "right-over-wrong": "the anchor's right word at least `lift` times as probable as wrong ones, with its interval, and at `probability`",
     "last-layer": "the own word ahead of the anchor's at the last layer, with its interval",
@@ -82,15 +86,17 @@ def lead_of(evidence: Evidence, model: Subject, task: str, group: str, limits: T
 
 
 def spoken_of(lead: Lead, limits: Thresholds) -> Estimate | None:
-    """The highest middle layer among those that meet the needs of right and wrong words; among all, where none does."""
+    """The highest middle layer among those that meet the needs of right and wrong words for sure; among all, where none does."""
     inner = middle(lead.curve, lead.last)
-    good = [p for p in inner if p.interval and p.low > 0 and all(c.passed for c in frequency(lead, p, limits))]
+    sure = lambda p: all(c.passed for c in frequency(lead, p, limits, len(inner)))  # noqa: E731
+    good = [p for p in inner if p.interval and p.low > 0 and sure(p)]
     return peak(tuple(good)) or peak(inner)
 
 
-def frequency(lead: Lead, here: Estimate, limits: Thresholds) -> tuple[Control, ...]:
-    """Right against wrong words of the same frequency: the lead beyond theirs, and right over wrong."""
+def frequency(lead: Lead, here: Estimate, limits: Thresholds, places: int = 1) -> tuple[Control, ...]:
+    """Right against wrong words of the same frequency: the lead beyond theirs, and right over wrong; `places`: the layers picked from."""
     excess, ratio, right = (at(points, here.at) for points in (lead.beyond, lead.lift, lead.right))
+    excess, ratio = (found and widened(found, places) for found in (excess, ratio))
     beyond = control(WRONG, excess, limits)
     spoken = control(RIGHT, ratio, limits, limits.lift)
     return beyond, replace(spoken, passed=spoken.passed and right is not None and right.value >= limits.probability)
@@ -131,7 +137,7 @@ def case(evidence: Evidence, model: Subject, task: str, own: str, leads: Mapping
     ends = {"effect": top.value, "low": top.low, "high": top.high, "n": top.n, "layer": top.at}
     verdict = replace(verdict, **ends, p_raw=chance(items, own, told_of, inner), controls=controls)
     upper = max((e.high for e in inner if e.interval and e.n >= limits.enough), default=None)
-    return Case(verdict, limits.lead, upper, (), tuple(remaining(rows, told_of, split)))
+    return Case(verdict, limits.lead, upper, (), tuple(remaining(rows, told_of, split)), widened(top, len(inner)).low)
 
 
 def tops(leads: Mapping[str, Lead]) -> list[tuple[str, Estimate]]:
@@ -147,7 +153,8 @@ def ahead_of_others(items: pd.DataFrame, own: str, lead: Lead, leads: Mapping[st
         difference = mean_of(paired(mine, its)) or (there and lead.top.minus(there))
         found += [difference] if difference else []
     if found:
-        yield control(OTHERS, min(found, key=lambda e: e.value if e.low is None else e.low), limits)
+        nearest = min(found, key=lambda e: e.value if e.low is None else e.low)
+        yield control(OTHERS, widened(nearest, len(leads)), limits)
 
 
 def turned(lead: Lead, limits: Thresholds) -> Control:

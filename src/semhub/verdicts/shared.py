@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from semhub.verdicts.evidence import PLACE, Evidence, Subject
-from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip, quantile
+from semhub.verdicts.inference import apart, interval_p, mean_of, paired, peak_sign_flip, quantile, widened
 from semhub.verdicts.slices import Curve, Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.verdicts.thresholds import Thresholds
 from semhub.verdicts.verdict import Case, Control, Verdict, control, told
@@ -17,7 +17,10 @@ CLAIM, MEASURE, CHANCE, TWIN, START = "shared", "adjusted_cosine", "p_value", "u
 MANY = 40  # untrained twins from which the quantile is taken of their own values
 
 NEEDS = {
-    "effect": "the whole interval of S, at the middle layer where it is highest, at or above `similarity`; at least `enough` items",
+    "effect": (
+        "the whole interval of S, at the middle layer where it is highest, at or above `similarity`, the interval widened for the best of "
+        "so many layers (Bonferroni); at least `enough` items"
+    ),
     "layer-0": "S there minus S at layer 0 above `rise`, with its interval",
     "untrained-twin": (
         "the interval of S above the `twin_quantile` of the untrained twin's S, at the middle layer that flatters the twin most; "
@@ -68,6 +71,7 @@ def case(evidence: Evidence, model: Subject, task: str, pair: str, limits: Thres
         max((e.high for e in inner if e.interval and e.n >= limits.enough), default=None),
         tuple(missing(controls, limits)),
         tuple(remaining(rows, same, top, at(points, last), limits)),
+        widened(top, len(inner)).low,
     )
 
 
@@ -147,4 +151,4 @@ def remaining(rows: pd.DataFrame, same: dict, top: Estimate, end: Estimate | Non
                 yield f"With the {column} “{value}” it is {told(found)} at the same layer."
     if end and end.value >= top.value:
         yield f"The last layer is as high, or higher: {told(end)}."
-    yield "The interval does not know that the layer was chosen on the same items."
+    yield "The interval that is shown does not know that the layer was chosen on the same items; the one that decides does."

@@ -81,7 +81,8 @@ class Verdict:
 class Case:
     """A verdict that waits for its corrected p-value: what was found, and what was wanted of it.
 
-    `smallest`: the smallest effect of interest. `upper`: the highest upper end of all places where the effect might have been
+    `smallest`: the smallest effect of interest. `lower`: the lower end of the effect among all places from which its own was picked
+    (by default that of the effect itself). `upper`: the highest upper end of all places where the effect might have been
     (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence).
     `remaining`: objections that stand whatever the verdict is.
     """
@@ -91,6 +92,7 @@ class Case:
     upper: float | None = None
     missing: tuple[tuple[str, str], ...] = ()
     remaining: tuple[str, ...] = field(default=())
+    lower: float | None = None
 
 
 def decided(case: Case, p: float | None, tests: int, limits: Thresholds) -> Verdict:
@@ -127,8 +129,10 @@ def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequ
     reasons = []
     if found.n < limits.enough:
         reasons.append(("few", f"It rests on {found.n} items; at least {limits.enough} are wanted."))
-    if not found.low >= case.smallest:
-        below = f"its lower end is below {case.smallest:g}, the smallest effect of interest"
+    lower = found.low if case.lower is None else min(case.lower, found.low)
+    if not lower >= case.smallest:
+        picked = "" if found.low < case.smallest else f", {short(lower)} for the best of several layers,"
+        below = f"its lower end{picked} is below {case.smallest:g}, the smallest effect of interest"
         reasons.append(("small", f"The effect is {told(found.estimate)}; {below}."))
     reasons += [(f"control:{c.name}", f"Control “{c.name}” not passed: {told(c)}.") for c in found.failed]
     reasons += case.missing
