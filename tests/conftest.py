@@ -1,6 +1,11 @@
 """Fixtures that every test may ask for."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of a property: what is slow there is not refused, and what fails still does.
+settings.register_profile("semhub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("semhub")
 
 
 @pytest.fixture(scope="session")
