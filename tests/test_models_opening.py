@@ -60,7 +60,7 @@ def one_line(raised) -> str:
 def test_a_folder(folder):
     model = semhub.load(folder)
     assert (model.layers, model.dim, model.vocab) == (3, 16, len(words_of("llama")) + 5)
-    assert model.name == str(folder) and model.revision is None and model.role is None
+    assert model.name == str(folder) and model.revision is None and model.role == "mechanics"
     assert model.dtype == torch.float32 and model.device == torch.device("cpu") and model.certificate.passed
     assert close(model.read([TEXTS[0]])[:, 0], plain_states("llama", TEXTS[0])[:, -1])
 
