@@ -93,7 +93,7 @@ def test_permuted_meanings_tell_a_planted_peak_from_none():
     planted = carry_out(Compare(("en", "es"), {None: CONCEPTS}, measures=EVERYTHING), bench(Planted()))
     nothing = Planted(state=lambda text, layer: vector(f"{text} {layer}"))
     empty = carry_out(Compare(("en", "es"), {None: CONCEPTS}, measures=EVERYTHING), bench(nothing))
-    assert rows(planted, measure="p_value")[0].value == 1 / 500
+    assert rows(planted, measure="p_value")[0].value == 1 / 5000
     assert rows(empty, measure="p_value")[0].value > 0.02
     assert rows(planted, measure="p_value")[0].layer is None
 
