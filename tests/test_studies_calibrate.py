@@ -191,7 +191,7 @@ def test_sums_tell_uniform_from_not_and_power_from_none():
     assert grown["ks"] > 0.8 and grown["ks_p"] < 1e-4 and grown["models"] == 8 and len(grown["groups"]) == 8
     assert found["power"]["hub"]["power"] == 1 and found["power"]["hub"]["power_lower"] == pytest.approx(0.05)
     assert summed(one)["nulls"]["grown"]["ks_p"] is None, "one model, however often drawn, is no sample of models"
-    assert titled("null", pd.DataFrame([vars_of(d) for d in even])).startswith("null: n = 200, KS 0.00")
+    assert titled("null", pd.DataFrame([vars_of(d) for d in even])).startswith("null, n 200, KS 0.00")
 
 
 def vars_of(draw: Draw) -> dict:

@@ -19,10 +19,10 @@ from semhub.verdicts.slices import Curve, Estimate
 
 NULLS = {
     "untrained": "untrained networks",
-    "untrained-full": "untrained, items of a default run",
-    "turned": "grown, one side turned at random",
-    "shuffled": "the hub, meanings shuffled",
-    "grown": "without bridges, as grown (no exact null)",
+    "untrained-full": "untrained, 500 items",
+    "turned": "grown and turned",
+    "shuffled": "hub, shuffled",
+    "grown": "no bridges (inexact)",
 }
 POINTS = 50  # of a curve at most
 
@@ -52,7 +52,7 @@ def drawn(table: pd.DataFrame) -> Plot:
 def titled(title: str, draws: pd.DataFrame) -> str:
     """The null, its number of draws, and their Kolmogorov-Smirnov distance from uniform."""
     distance = stats.kstest(draws.p, "uniform").statistic if len(draws) else float("nan")
-    return f"{title}: n = {len(draws)}, KS {distance:.3f}"
+    return f"{title}, n {len(draws)}, KS {distance:.3f}"
 
 
 def lines(draws: pd.DataFrame) -> list[Line]:
