@@ -53,7 +53,7 @@ def bundled() -> list[Bundled]:
     twins = [
         Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path)
         for hub in stored
-        if hub.role == "hub" and hub.format == "llama"
+        if hub.role == "hub"
     ]
     return sorted([*stored, *twins, *together(stored)], key=lambda each: (each.role != "hub", each.name != HUB, each.name))
 

@@ -23,7 +23,6 @@ from semhub.models.bundled import (
     nearest_bundled,
     not_here,
     role_of_grown,
-    untrained_network,
 )
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
@@ -124,11 +123,9 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
         speakers = {each.types[0]: by_name(each.name, tokenizer, unsafe, asked) for each in bundled.strangers}
         return Strangers(name, bundled.role, speakers)
     if bundled and bundled.path is None:
-        folder, network = untrained_network(bundled)
-        network = network.to(torch.device(asked["device_map"][""]) if "device_map" in asked else "cpu", precision(asked))
-        return opened(name, None, network, words(tokenizer or folder), lambda: memory_hash(network), bundled.role)
+        return untrained_twin(name, bundled.require(), tokenizer, {"dtype": torch.float32, **asked})
     if bundled is None and name.endswith(UNTRAINED) and not Path(name).expanduser().exists():
-        return untrained_twin(name, tokenizer, unsafe, asked)
+        return untrained_twin(name, folder_named(name.removesuffix(UNTRAINED), unsafe, asked), tokenizer, asked)
     if bundled:
         bundled.require()
         asked = {"dtype": torch.float32, **asked, "revision": None}
@@ -153,15 +150,15 @@ def assembled(name: str, folder: Path, processor: Any, unsafe: bool, asked: dict
     return opened(name, None, network, processor or own, lambda: salmonn.weights_hash(folder, find))
 
 
-def untrained_twin(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
-    """`NAME-untrained`: the configuration and tokenizer of any other model, with weights as training would begin with them."""
+def untrained_twin(name: str, folder: Path, tokenizer: Any, asked: dict) -> Model:
+    """`NAME-untrained`: the configuration and tokenizer of the model in `folder`, with weights as training would begin with them."""
     from transformers import AutoModelForCausalLM
 
-    folder = folder_named(name.removesuffix(UNTRAINED), unsafe, asked)
     if salmonn.is_in(folder):
         raise NotUnderstood(f"{folder} is a SALMONN, put together from several trained parts; no untrained twin is made of it.")
     config = configuration(folder, asked)
-    make = getattr(builder(config), "_from_config", AutoModelForCausalLM.from_config)
+    class_ = builder(config) or AutoModelForCausalLM
+    make = getattr(class_, "_from_config", None) or class_.from_config
     wanted = asked.get("dtype", default_dtype(config, asked))
     wanted = (getattr(config, "dtype", None) or torch.float32) if wanted == "auto" else wanted  # as the model itself is opened
     with torch.random.fork_rng():

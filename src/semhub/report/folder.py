@@ -19,7 +19,7 @@ Every key may be missing: the page then says "not recorded".
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +56,12 @@ class Run:
     def controls(self) -> tuple[Subject, ...]:
         return tuple(s for s in self.subjects if s.control and s is not self.main)
 
+    def on(self, task: str) -> "Run":
+        """The same run with the models alone that were asked this task: where several are asked, each task has its own main one."""
+        asked = set(self.part(task=task)["model"].unique())
+        mine = tuple(s for s in self.subjects if s.name in asked)
+        return replace(self, subjects=mine) if mine else self
+
     @property
     def tasks(self) -> dict[str, Mapping]:
         """Name -> declaration, in the order of the spec, then those that only the readings know."""
@@ -85,11 +91,11 @@ class Run:
 
     def judged(self, claim: str, model: str | None = None) -> list[Verdict]:
         """The verdicts on a claim, of one model (the main one unless told)."""
-        return [v for v in self.verdicts if v.claim == claim and v.model == (model or self.main.name)]
+        return [v for v in self.verdicts if v.claim == claim and v.model == (model or self.on(v.task).main.name)]
 
     def last_layer(self, task: str) -> float:
         """L of the main model: from the spec, else the highest layer that was read."""
-        told = self.main.facts.get("layers")
+        told = self.on(task).main.facts.get("layers")
         return float(told) if isinstance(told, int) else float(self.part(task=task)["layer"].max())
 
     def part(self, **columns: object) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def tasks(run: Run) -> Iterable[dict]:
         if extras.get("refused"):
             where = f"{extras.get('task')} on {extras.get('model')}"
             yield {"task": where, "of": "the task", "given": 1, "kept": 0, "left out": str(extras["refused"])}
-        if extras.get("model") == run.main.name:
+        if extras.get("model") == run.on(str(extras.get("task"))).main.name:
             for each in map(mapped, listed(extras.get("tally"))):
                 yield row(str(extras.get("task")), str(each.get("of")), each.get("given"), each.get("kept"), mapped(each.get("left_out")))
 

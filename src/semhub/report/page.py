@@ -65,11 +65,11 @@ def write(folder: Path, limits: Thresholds = LIMITS, workers: int = 1) -> Path:
     run = read_run(folder, limits)
     keep_verdicts(folder, run.verdicts, limits)
     maps = tokenmap.maps(run)
-    asked = {task: figures_of(run, task) for task in run.tasks}
+    asked = {task: figures_of(run.on(task), task) for task in run.tasks}
     with easel(workers if sum(map(len, asked.values())) > FEW else 1) as begin:
         begun = {task: [(plot, begin(plots.drawn, plot)) for plot in mine] for task, mine in asked.items()}
         begun_maps = [begin(tokenmap.drawn, each) for each in maps]
-        controls, of_task = tables.controls_table(run), {task: tables.task_table(run, task) for task in run.tasks}
+        controls, of_task = tables.controls_table(run), {task: tables.task_table(run.on(task), task) for task in run.tasks}
         pictures = {task: [(plot, keep_figure(plot, drawing(), folder)) for plot, drawing in mine] for task, mine in begun.items()}
         for number, drawing in enumerate(begun_maps, 1):
             keep_files(folder / "figures" / f"token-map-{number}", drawing())

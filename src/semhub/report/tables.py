@@ -137,10 +137,12 @@ def beside(run: Run, v: Verdict) -> dict[str, Cell]:
 def controls_table(run: Run) -> Table | None:
     """The verdicts of every model, side by side: what a control is supported for as well is no sign of a hub."""
     by_place = {(v.claim, v.task, v.group, v.model): v for v in run.verdicts}
-    rows = []
+    rows, alone = [], len({run.on(v.task).main.name for v in run.verdicts}) < 2
     for claim, task, group in dict.fromkeys((v.claim, v.task, v.group) for v in run.verdicts):
         name = f"{type_name(group)} prompts" if claim == "anchored" else pair_name(group)
-        told = {s.name: verdict_text(by_place.get((claim, task, group, s.name)), s) for s in (run.main, *run.controls)}
+        asked = run.on(task)
+        heads = [(s.name if alone else s.kind if s.control else "model", s) for s in (asked.main, *asked.controls)]
+        told = {head: verdict_text(by_place.get((claim, task, group, s.name)), s) for head, s in heads}
         rows.append({"what": f"{claim}: {name}", "task": task} | told)
     caption = (
         "The verdicts on the model and on models in which no hub is expected, each read at its own best middle layer; "

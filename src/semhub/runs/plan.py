@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
+from semhub.runs.hosts import hosts, hubs
+from semhub.runs.hosts import types as host_types
 from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
 from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, versions
 from semhub.runs.store import part_name, slug
@@ -158,8 +160,13 @@ def prepare(
     own_lens = own_lens_of(lens, opening.unsafe_weights)
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
     given = given_to_tasks(seed=seed, limit=limit, types=types, pairs=own_pairs, items=own_items, data=own_data)
-    chosen, left_out = _choose(tuple(tasks), suite, name, protocol, types, own_pairs, opened, given)
-    roles = _roles(name, controls) | (_twin(name, opened) if twin else {})
+    shared = model is None and bool(tasks or suite)  # each task goes to the bundled model that can answer it
+    chosen, left_out = _choose(tuple(tasks), suite, None if shared else name, protocol, types, own_pairs, opened, given)
+    asked_of = hosts(chosen) if shared and hubs() else dict.fromkeys(chosen, name)
+    asked_of = {task: asked_of.get(task, name) for task in chosen}
+    of_host = {host: _roles(host, controls) for host in dict.fromkeys(asked_of.values())}
+    name = name if name in of_host else next(iter(of_host))
+    roles = {each: role for host in of_host for each, role in of_host[host].items()} | (_twin(name, opened) if twin else {})
     spec = Spec(
         tasks=tuple(chosen),
         models=tuple(roles),
@@ -183,7 +190,8 @@ def prepare(
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    parts = tuple(Part(task, each) for each in roles for task in chosen if can_be_asked(task, each, roles[each]))
+    beside = lambda each, task: each in of_host[asked_of[task]] or (twin and each == name + "-untrained")  # noqa: E731
+    parts = tuple(Part(task, each) for each in roles for task in chosen if beside(each, task) and can_be_asked(task, each, roles[each]))
     if not any(part.model == name for part in parts):
         raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
     return Plan(spec, parts, chosen, roles, own_pairs, own_items, own_data, opened, left_out, asked, own_lens)
@@ -238,14 +246,17 @@ def _made(model: str) -> bool:
 def _choose(
     asked: tuple[str, ...],
     suite: str | None,
-    model: str,
+    model: str | None,
     protocol: str,
     types: tuple[str, ...] | None,
     pairs,
     opened: Mapping[str, object],
     given: Callable[[], object],
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not."""
+    """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not.
+
+    `model`: the one that is asked; None where each task goes to the bundled model that can answer it.
+    """
     known = _catalogue() if suite is None else _of_suite(suite, asked)
     domains = {name.partition("/")[0] for name in known}
     chosen: dict[str, object] = {}
@@ -294,22 +305,22 @@ def told(left_out: Mapping[str, str]) -> str:
     return f"Tasks left out: {'; '.join([*named, *causes])}."
 
 
-def misfit(task, model: str, types: tuple[str, ...] | None, pairs) -> str | None:
+def misfit(task, model: str | None, types: tuple[str, ...] | None, pairs) -> str | None:
     """Why the types asked for, those of the user's data, or those that a bundled model knows do not suffice for a task; or None."""
-    known = types or getattr(pairs, "types", None) or _bundled_types(model)
+    known = types or getattr(pairs, "types", None) or (host_types() if model is None else _bundled_types(model))
     if known is None or task.fits(known):
         return None
-    whose = "asked for" if types else "of the data" if getattr(pairs, "types", None) else f"of {model}"
+    whose = "asked for" if types else "of the data" if getattr(pairs, "types", None) else f"of {model or 'the bundled models'}"
     return f"needs {', '.join(t for t in task.needs if t not in known)}; the types {whose} are {', '.join(known)}"
 
 
-def senseless(task, model: str, opened: Mapping[str, object]) -> str | None:
+def senseless(task, model: str | None, opened: Mapping[str, object]) -> str | None:
     """Why a model that is no bundled one cannot be shown what a task needs: it has no eyes or no ears; or None.
 
     Read off the opened model or its configuration on this machine; where that is not here yet, nobody knows, and only text is asked.
     """
     needed = [kind for kind in ("image", "audio") if kind in task.needs]
-    if not needed or _bundled_types(model) is not None:
+    if not needed or model is None or _bundled_types(model) is not None:
         return None
     if model in opened:
         senses = getattr(opened[model], "senses", ())

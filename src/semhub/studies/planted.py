@@ -14,7 +14,7 @@ import pandas as pd
 
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Decode, Lens, Steer
-from semhub.methods.decode import Spot, Table, layers_of, lifts, look_up, quantities, spot
+from semhub.methods.decode import Spot, Table, all_spots, layers_of, lifts, look_up, quantities
 from semhub.methods.steer import Cell, Half, Setting, at_layer_0, depths, mean_lengths, over_all, rows_of, run
 from semhub.methods.steer import told as settings
 from semhub.types import COLUMNS, Reading
@@ -159,7 +159,7 @@ def spoken(model, ask: Decode, own: str) -> Spoken:
     """What the hub's layers say before the prompts of one type."""
     clozes = [c for each in ask.sets.values() for c in each if c.type == own]
     bench = Bench(model, TASK, "sound")
-    spots = [spot(ask, bench, c) for c in clozes]
+    spots = all_spots(ask, bench, clozes)
     whole = [i for i, s in enumerate(spots) if all(comparable(s, own, t) for t in ask.types)]
     states = bench.states([clozes[i].shown for i in whole], {"last": "last"}, bench.chosen())["last"]
     spots = [spots[i] for i in whole]

@@ -75,7 +75,7 @@ class Task:
 
     `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`:
     whether a run that names no task asks it. `unsuited(protocol, given)`: why it cannot be asked of these data, or None.
-    Called, it gives its declaration.
+    `format`: the sort of model that the paper asks, preferred among the bundled ones. Called, it gives its declaration.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Task:
     needs: tuple[str, ...] = ()
     usual: bool = True
     protocols: tuple[str, ...] = PROTOCOLS
+    format: str | None = None
     unsuited: Callable[[str, Given], str | None] = field(default=lambda protocol, given: None, repr=False)
 
     def __call__(self, protocol: str, given: Given) -> Declaration:
@@ -199,6 +200,12 @@ def judges_by_name(name: str, types: tuple[str, ...] | None, seed: int) -> Any:
 
 
 LANGUAGES = ("en", "es", "zh", "de")
+
+
+def evenly(found: Sequence, most: int) -> list:
+    """At most so many of them, at even distances, in order."""
+    n = min(len(found), most)
+    return [found[i * len(found) // n] for i in range(n)]
 
 
 def dominant_first(types: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from random import Random
 from semhub.data.world import sounds as world
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
-from semhub.tasks import LANGUAGES, Given, task
+from semhub.tasks import LANGUAGES, Given, evenly, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("audio", *LANGUAGES)
-TAKES, RELEASE_CLIPS, CASES = 6, 1_000, 56
+TAKES, ASKED_TAKES, RELEASE_CLIPS, CASES = 6, 3, 1_000, 56
 REAL = ("vggsound", "spoken-digits")  # kinds of the user's own sounds
 MARK = MARKS["audio"]
 PROMPT = f"USER: {MARK}\nASSISTANT:"
@@ -55,11 +55,6 @@ def synthesised(sound: world.Sound) -> Heard:
     media = Media("audio", world.synthesise(sound), world.RATE)
     labels = {t: world.label(t, sound.noun) for t in LANGUAGES}
     return Heard(sound.id, media, labels, sound.noun.key, sound.is_mammal if sound.is_animal else None)
-
-
-def evenly(found: Sequence, most: int) -> list:
-    n = min(len(found), most)
-    return [found[i * len(found) // n] for i in range(n)]
 
 
 def animal(label: str) -> bool | None:
@@ -190,7 +185,7 @@ def intervention(protocol: str, given: Given) -> Repaint:
     The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth. In `sound` layer and strength are
     chosen on half of the animals by `right_share`, the share of the answer that the new animal asks for, and reported on the others.
     """
-    prompts, spared = animals(given)
+    prompts, spared = animals(given, 1 if protocol == "paper" else ASKED_TAKES)
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
     where = lambda prompt: "audio"  # noqa: E731
     asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10)), "left_out": spared}
@@ -203,20 +198,22 @@ def intervention(protocol: str, given: Given) -> Repaint:
     return Repaint(prompts, words, where, "en", controls=controls, wrong=same, as_text=told, first=is_mammal, **asked)
 
 
-def animals(given: Given) -> tuple[list[Prompt], dict[str, int]]:
-    """One prompt for each animal that is heard, with an animal of the other kind and another of its own; and what is not asked about."""
+def animals(given: Given, takes: int) -> tuple[list[Prompt], dict[str, int]]:
+    """A prompt for each animal that is heard (of the world's: for so many takes of each), with an animal of the other kind and another
+    of its own; and what is not asked about.
+    """
     every = replace(given, limit=None)  # a limit is one of the questions
-    heard = sounds(every, takes=1)
-    of_labels = one_for_each(heard)
+    heard = sounds(every, takes)
+    of_labels = one_for_each(heard) if any(name in given.data for name in REAL) else heard
     found = [each for each in of_labels if each.mammal is not None]
     spared = {"another sound of the same label": len(heard) - len(of_labels)} | unheard(every, len(heard))
     spared |= {"its label names no animal that is known to be a mammal or none": len(of_labels) - len(found)}
     kinds = {kind: [word(each) for each in found if each.mammal is kind] for kind in (True, False)}
     prompts = []
-    for each in evenly(found, given.many(CASES)):
+    for each in evenly(found, given.many(CASES * takes)):
         rng = Random(f"animal:{each.id}:{given.seed}")
         same = rng.choice([other for other in kinds[each.mammal] if other != word(each)])
-        facets = {"old": word(each), "new": rng.choice(kinds[not each.mammal]), "same": same}
+        facets = {"old": word(each), "new": rng.choice(kinds[not each.mammal]), "same": same, "source": each.labels["en"]}
         prompts.append(Prompt(each.id, "audio", ASKED, {**facets, "kind": "mammal" if each.mammal else "other"}, each.media))
     return prompts, spared | given.beyond(len(found), len(prompts))
 

@@ -4,7 +4,7 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
@@ -15,7 +15,7 @@ from semhub.data.photos import Photo
 from semhub.data.world import pictures
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
-from semhub.tasks import LANGUAGES, Given, task
+from semhub.tasks import LANGUAGES, Given, evenly, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("image", *LANGUAGES)
@@ -23,6 +23,7 @@ IMAGES, RELEASE_IMAGES, CASES, SIDE = 200, 1_000, 48, 256
 MARK, ASKED = MARKS["image"], "What is in the image?\n" + MARKS["image"]
 PLAIN = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
 PAINTS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+MORE_PAINTS = PAINTS | {"black": (0, 0, 0), "white": (255, 255, 255)}  # in sound: half of the cases must be enough
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
 NEVER_DROPPED = "-"  # names of categories with a dash are skipped, as the release does
@@ -285,10 +286,12 @@ def another(known: Sequence[str], seen: Seen, type: str, place: int, seed: int) 
     paper="section 4.7; PROTOCOL row 18",
     types=TYPES,
     needs=("image",),
-    data="two-coloured images: 4 x 3 pairs of colours, either half repainted, in each of the two other colours: 48 cases",
+    data="two-coloured images: 4 x 3 pairs of colours, either half repainted, in each of the two other colours: 48 cases; "
+    "in sound 96 of the 240 of six colours",
     positions="the positions of one half of the image",
     baseline="no push; in sound also a random direction, another colour's words, the new colour told in words, and layer 0",
     measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
+    format="chameleon",
     against="no more new colours named than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Repaint:
@@ -298,9 +301,8 @@ def intervention(protocol: str, given: Given) -> Repaint:
     colour and the other half's and not the old one, what is answered without a push is reported at strength 0, and the layer is
     chosen on the images of half of the pairs of colours and reported on the others.
     """
-    prompts = cases()
-    step = len(prompts) / min(len(prompts), given.many(CASES))
-    prompts = [prompts[int(i * step)] for i in range(min(len(prompts), given.many(CASES)))]
+    prompts = cases(PAINTS if protocol == "paper" else MORE_PAINTS)
+    prompts = evenly(prompts, given.many(CASES if protocol == "paper" else 2 * CASES))
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
     wrong = lambda prompt: (prompt.facets["wrong"], prompt.facets["old"])  # noqa: E731
     where = lambda prompt: f"image[{prompt.facets['half']}]"  # noqa: E731
@@ -320,13 +322,13 @@ def told(prompt: Prompt) -> str:
     return f"{mark}\nThe {prompt.facets['half']} half of the image is {prompt.facets['new']}. {question}"
 
 
-def cases() -> list[Prompt]:
-    """48 images of two colours: which half is repainted, and in which of the other two colours."""
+def cases(paints: Mapping[str, tuple]) -> list[Prompt]:
+    """Images of two colours: which half is repainted, and in which of the other colours (48 of four colours, 240 of six)."""
     found = []
-    for top in PAINTS:
-        for bottom in (color for color in PAINTS if color != top):
+    for top in paints:
+        for bottom in (color for color in paints if color != top):
             for half, old, kept in (("top", top, bottom), ("bottom", bottom, top)):
-                others = [color for color in PAINTS if color not in (old, kept)]
+                others = [color for color in paints if color not in (old, kept)]
                 for new, wrong in zip(others, reversed(others), strict=True):
                     facets = {"half": half, "old": old, "kept": kept, "new": new, "wrong": wrong, "source": f"{top}:{bottom}"}
                     text = f"{MARK}\nWhich colors are in the image? The colors are"
@@ -336,7 +338,7 @@ def cases() -> list[Prompt]:
 
 def halves(top: str, bottom: str) -> np.ndarray:
     pixels = np.empty((SIDE, SIDE, 3), dtype=np.uint8)
-    pixels[: SIDE // 2], pixels[SIDE // 2 :] = PAINTS[top], PAINTS[bottom]
+    pixels[: SIDE // 2], pixels[SIDE // 2 :] = MORE_PAINTS[top], MORE_PAINTS[bottom]
     return pixels
 
 
@@ -345,7 +347,7 @@ def judge(holds):
 
 
 def named(said: str) -> set[str]:
-    return {color for color in PAINTS if re.search(rf"\b{color}\b", said)}
+    return {color for color in MORE_PAINTS if re.search(rf"\b{color}\b", said)}
 
 
 def repainted(prompt: Prompt, said: str) -> bool:
