@@ -4,7 +4,7 @@ A task is a decorated function `(protocol, given) -> declaration` that runs noth
 plugins (entry-point group `semhub.tasks`) and those of a user's file come in alike: as `Task` values found in a module.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
