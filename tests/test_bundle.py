@@ -4,10 +4,11 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
 
 from semhub.data import world
 from semhub.lab import read_recipe
+from semhub.lab.recipe import made
 from semhub.measures.similarity import adjusted_cosine
 from semhub.models.bundled import bundled, find_bundled
 
@@ -16,17 +17,18 @@ STORED = [model for model in bundled() if model.path is not None]
 
 @pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
 def test_a_bundled_model_is_a_small_ordinary_folder(model):
-    assert model.bytes <= 6e6
-    assert {path.suffix for path in model.path.iterdir()} <= {".json", ".safetensors", ".md"}
-    network = AutoModelForCausalLM.from_pretrained(model.path)
-    assert network.config.model_type == "llama" and network.config.max_position_embeddings >= 1024
-    assert len(AutoTokenizer.from_pretrained(model.path)) == network.config.vocab_size
+    assert model.bytes <= 6e6 and sum(each.bytes for each in STORED) <= 70e6
+    assert {path.suffix for path in model.path.iterdir()} <= {".json", ".safetensors", ".md", ".jinja"}
+    network = (AutoModelForCausalLM if model.format == "llama" else AutoModelForMultimodalLM).from_pretrained(model.path)
+    text = network.config.get_text_config()
+    assert network.config.model_type == model.format and text.max_position_embeddings >= 1024
+    assert len(AutoTokenizer.from_pretrained(model.path)) == text.vocab_size
 
 
 @pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
 def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
     grown = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
-    assert grown == json.loads(json.dumps(read_recipe(model.name).as_dict()))
+    assert made(grown, model.name) == made(json.loads(json.dumps(read_recipe(model.name).as_dict())), model.name)
     assert model.name in (model.path / "README.md").read_text(encoding="utf-8")
 
 

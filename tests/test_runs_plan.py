@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fake_run
 from semhub.data import sources
 from semhub.errors import BadInput, UnknownName
-from semhub.runs import Opening, plan
+from semhub.runs import Opening, hosts, plan
 from semhub.runs.spec import parse_data, parse_layers, parse_types
 from semhub.tasks import SUITES
 
@@ -104,8 +104,30 @@ def test_bare_runs_leave_out_tasks_without_the_protocol():
 
 def test_a_suite_asks_its_own_tasks_and_says_which_do_not_fit(monkeypatch):
     monkeypatch.setitem(SUITES, "paper", ("space/seen", "space/near", "not/there-yet"))
-    made = plan.prepare(suite="paper")
+    made = plan.prepare(suite="paper", model="hub")
     assert list(made.tasks) == ["space/near"] and list(made.left_out) == ["space/seen"]
+
+
+def test_a_suite_without_a_model_asks_each_task_of_the_bundled_hub_that_can_answer_it(monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/seen", "space/near"))
+    made = plan.prepare(suite="paper")
+    assert [(part.task, part.model) for part in made.parts] == [
+        ("space/seen", "other"),
+        ("space/seen", "other-mispaired"),
+        ("space/near", "hub"),
+        ("space/near", "hub-untrained"),
+    ]
+    assert asked(["space/seen"]) == (["space/seen"], ["other", "other-mispaired"])
+    assert asked(["space"], controls=False) == (["space/near", "space/seen"], ["hub", "other"])
+
+
+def test_a_task_prefers_the_format_that_the_paper_asks():
+    eye, tokens = (SimpleNamespace(name=name, role="hub", types=("image",), format=name) for name in ("llava", "chameleon"))
+    wants = fake_run.FakeTask(types=("image",))
+    assert hosts.hosts({"a": wants}, [eye, tokens]) == {"a": "llava"}
+    wants.format = "chameleon"
+    assert hosts.hosts({"a": wants}, [eye, tokens]) == {"a": "chameleon"}
+    assert hosts.hosts({"a": wants}, [eye]) == {"a": "llava"} and hosts.hosts({"a": fake_run.FakeTask(types=("audio",))}, [eye]) == {}
 
 
 def test_tasks_left_out_are_told_by_domain():

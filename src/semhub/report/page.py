@@ -16,6 +16,7 @@ from semhub.report.easel import easel
 from semhub.report.figures import figures_of
 from semhub.report.folder import Run, listed, mapped, read_run
 from semhub.report.kept import kept_table
+from semhub.report.overview import overview_table
 from semhub.report.plots import Plot
 from semhub.report.tables import Table
 from semhub.report.words import described
@@ -32,7 +33,9 @@ KEY_FIGURES = {
     "anchored": ("anchor-models", "prob-answers", "disagreement-readers"),
     "used": ("sentiment_change-controls", "sentiment-dose", "sentiment_change-layers"),
 }
-WORDED = ("of", "left out", "what", "group", "against", "verdict", "task", "anchor")  # columns of words, which start at the left
+WORDED = (  # columns of words, which start at the left
+    "of", "left out", "what", "group", "against", "verdict", "task", "anchor", "model", "role", "measure", "control model", "control",
+)  # fmt: skip
 TASKS = {"shared": "multilingual/similarity", "anchored": "multilingual/lens", "used": "multilingual/steering"}  # whose figures lead
 
 
@@ -74,10 +77,10 @@ def write(folder: Path, limits: Thresholds = LIMITS, workers: int = 1) -> Path:
         for number, drawing in enumerate(begun_maps, 1):
             keep_files(folder / "figures" / f"token-map-{number}", drawing())
     claims = list(claim_sections(run, pictures))
-    kept = kept_table(run)
+    kept, overview = kept_table(run), overview_table(run)
     tasks = [task_section(run, task, pictures[task], of_task[task]) for task in run.tasks]
-    write_tables(run, folder, [*(section.table for section in (*claims, *tasks)), controls, kept])
-    page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps, kept=kept)
+    write_tables(run, folder, [*(section.table for section in (*claims, *tasks)), controls, kept, overview])
+    page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps, kept=kept, overview=overview)
     write_whole(folder / "report.html", page.encode("utf-8", "replace"))
     return folder / "report.html"
 
@@ -158,6 +161,7 @@ def render(
     controls: Table | None,
     maps: Sequence[tokenmap.Map],
     kept: Table | None = None,
+    overview: Table | None = None,
 ) -> str:
     """The page as text. Everything that a run brings is escaped; only figures drawn here go in as they are."""
     sections = within_budget([*claims, *tasks])
@@ -168,6 +172,7 @@ def render(
         "controls": controls,
         "maps": maps,
         "kept": kept,
+        "overview": overview,
         "kinds": tokenmap.legend(maps),
         "prose": prose,
         "tokenmap": tokenmap,

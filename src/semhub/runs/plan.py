@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
-from semhub.runs.hosts import hosts, hubs
+from semhub.runs.hosts import hosts
 from semhub.runs.hosts import types as host_types
 from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
 from semhub.runs.spec import AS_IT_COMES, WORLD, Opening, Spec, versions
@@ -162,8 +162,7 @@ def prepare(
     given = given_to_tasks(seed=seed, limit=limit, types=types, pairs=own_pairs, items=own_items, data=own_data)
     shared = model is None and bool(tasks or suite)  # each task goes to the bundled model that can answer it
     chosen, left_out = _choose(tuple(tasks), suite, None if shared else name, protocol, types, own_pairs, opened, given)
-    asked_of = hosts(chosen) if shared and hubs() else dict.fromkeys(chosen, name)
-    asked_of = {task: asked_of.get(task, name) for task in chosen}
+    asked_of = dict.fromkeys(chosen, name) | (hosts(chosen, _bundled()) if shared else {})
     of_host = {host: _roles(host, controls) for host in dict.fromkeys(asked_of.values())}
     name = name if name in of_host else next(iter(of_host))
     roles = {each: role for host in of_host for each, role in of_host[host].items()} | (_twin(name, opened) if twin else {})
@@ -307,7 +306,7 @@ def told(left_out: Mapping[str, str]) -> str:
 
 def misfit(task, model: str | None, types: tuple[str, ...] | None, pairs) -> str | None:
     """Why the types asked for, those of the user's data, or those that a bundled model knows do not suffice for a task; or None."""
-    known = types or getattr(pairs, "types", None) or (host_types() if model is None else _bundled_types(model))
+    known = types or getattr(pairs, "types", None) or (host_types(_bundled()) if model is None else _bundled_types(model))
     if known is None or task.fits(known):
         return None
     whose = "asked for" if types else "of the data" if getattr(pairs, "types", None) else f"of {model or 'the bundled models'}"
