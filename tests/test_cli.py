@@ -34,7 +34,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "perform_task", fake_run.perform)
     monkeypatch.setattr(engine, "show_tokens", fake_run.show)
     monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
-    monkeypatch.setattr(jobs, "report", lambda folder, thresholds=None: Path(folder) / "report.html")
+    monkeypatch.setattr(jobs, "report", lambda folder, *_: Path(folder) / "report.html")
     return tmp_path
 
 
@@ -168,7 +168,7 @@ def test_a_model_that_is_not_there_is_refused(world, capsys, monkeypatch):
 
 
 def test_a_disk_that_fills_up_anywhere_is_one_line(world, capsys, monkeypatch):
-    def full(folder, thresholds):
+    def full(folder, *_):
         raise OSError(errno.ENOSPC, "No space left on device", "figures/a.svg")
 
     monkeypatch.setattr(jobs, "report", full)
@@ -178,13 +178,13 @@ def test_a_disk_that_fills_up_anywhere_is_one_line(world, capsys, monkeypatch):
 
 def test_a_fault_of_our_own_keeps_its_traceback(world, monkeypatch):
     monkeypatch.setattr(jobs, "fitting", lambda plan: 1)
-    monkeypatch.setattr(jobs, "report", lambda folder, thresholds=None: 1 / 0)
+    monkeypatch.setattr(jobs, "report", lambda folder, *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["run"])
 
 
 def test_interrupted_says_how_to_go_on(world, capsys, monkeypatch):
-    def interrupted(folder, thresholds):
+    def interrupted(folder, *_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(jobs, "report", interrupted)
