@@ -12,8 +12,7 @@ from planted import Planted, bench, rows, vector
 from semhub.data import world
 from semhub.errors import BadInput
 from semhub.methods import Patch, carry_out
-from semhub.methods.decode import firsts
-from semhub.methods.patch import ANSWERS, Route, added, patched, route, states, unpatched
+from semhub.methods.patch import ANSWERS, Route, added, first_ids, patched, route, states, unpatched
 from semhub.types import Cloze, Exchange
 from tiny_models import tiny
 from worldly import worldly
@@ -238,7 +237,7 @@ def test_a_state_in_its_own_place_changes_nothing():
     model, items = worldly(), world.exchanges(4, 1, types=("en", "es"))
     same = [Exchange(i.id, i.target, i.target, i.other) for i in items]
     here = bench(model)
-    words = tuple(tuple(firsts(here, i.target["es"].prompt, [w]) for w in ("perro", "gato", "dog", "cat")) for i in same)
+    words = tuple(tuple(first_ids(here, i.target["es"].prompt, [w]) for w in ("perro", "gato", "dog", "cat")) for i in same)
     way = Route(("es",), "es", "report", tuple(same), words)
     np.testing.assert_allclose(patched(ask(), here, way, 2).values, unpatched(here, way).values, atol=TOLERANCE)
 

@@ -13,6 +13,8 @@ from semhub.types import Cloze, Concept, Exchange, Form, Mark, Outcome, Prompt, 
 
 Split = str | None
 
+WORDLESS = "no word of it begins with a token of its own"  # why a sight is left out
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -15,7 +15,7 @@ from torch import Tensor
 from semhub.errors import BadInput
 from semhub.measures.lens import norm_matched, top_k, word_logprobs
 from semhub.methods.bench import Bench, Measured
-from semhub.methods.declare import DecodeMedia, Look, Result, Sight
+from semhub.methods.declare import WORDLESS, DecodeMedia, Look, Result, Sight
 from semhub.methods.unshown import account, unshowable
 from semhub.models.senses import coverage
 from semhub.models.tokens import first_continuation_id
@@ -26,7 +26,6 @@ HELD = 1 << 27  # numbers of states held at once
 MOSTLY = 0.5
 VALUE = {"share": "share", "sum": "prob", "patches": "prob", "geometric": "prob"}
 FLOOR = "random-state"
-WORDLESS = "no word of it begins with a token of its own"
 Key = tuple[str, str | None, str | None]  # type of words, control, variant
 
 

@@ -20,7 +20,8 @@ from semhub.errors import BadInput
 from semhub.measures.lens import norm_matched, word_logprobs
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Patch, Result
-from semhub.methods.decode import firsts, ragged
+from semhub.methods.decode import ragged
+from semhub.models.tokens import first_continuation_id
 from semhub.models.write import Edit
 from semhub.types import Cloze, Exchange
 
@@ -112,10 +113,16 @@ def route(bench: Bench, sources: tuple[str, ...], target: str, split: str, items
     return Route(sources, target, split, tuple(items), tuple(four(bench, item, sources, target) for item in items))
 
 
+def first_ids(bench: Bench, prompt: str, words: Sequence[str]) -> tuple[int, ...]:
+    """The different first tokens with which the words would continue the prompt."""
+    ids = (first_continuation_id(bench.model, prompt, word) for word in words)
+    return tuple(dict.fromkeys(i for i in ids if i is not None))
+
+
 def four(bench: Bench, item: Exchange, sources: Sequence[str], target: str) -> tuple[tuple[int, ...], ...]:
     """First tokens of each answer as they would continue the target's prompt, in the order of `ANSWERS`; L1 is any of `sources`."""
     asked = item.target[target]
-    said = lambda cloze, types: firsts(bench, asked.prompt, [w for t in types for w in cloze[t].targets.get(t, ())])  # noqa: E731
+    said = lambda cloze, types: first_ids(bench, asked.prompt, [w for t in types for w in cloze[t].targets.get(t, ())])  # noqa: E731
     return tuple(said(cloze, types) for types in ((target,), sources) for cloze in (item.source, item.target))
 
 

@@ -6,6 +6,7 @@ Knows the kinds of declarations, no model and no task. Each entry: `of` (what is
 from collections.abc import Iterable, Iterator, Mapping
 
 from semhub.methods.declare import (
+    WORDLESS,
     Compare,
     Declaration,
     Decode,
@@ -20,7 +21,6 @@ from semhub.methods.declare import (
     Steer,
     Trajectory,
 )
-from semhub.methods.media import WORDLESS
 
 NO_TOKEN = "a word has no token of its own, or begins like the other type's word"
 NO_LOOK = "no word that can be looked for (no token or patch of its own)"
@@ -73,7 +73,7 @@ def of_places(ask: DecodeMarks, result: Result) -> Iterator[dict]:
 
 
 def of_sights(ask: DecodeMedia, result: Result) -> Iterator[dict]:
-    unshown = {why: n for why, n in result.extras["left_out"].items() if why != WORDLESS}
+    unshown = {why: n for why, n in result.extras.get("left_out", {}).items() if why != WORDLESS}
     for row in eligible(result):
         kept = round(row.value * row.n)
         yield entry(named(f"{row.position}s {row.group}", row.split), kept, {**ask.left_out, **unshown, NO_LOOK: row.n - kept})

@@ -61,8 +61,7 @@ def bundled() -> list[Bundled]:
 def described(folder: Path) -> Bundled:
     """A folder as its own files tell it. Without a recipe it is a network of random weights, there for its mechanics."""
     recipe = read(folder / "recipe.json").get("recipe", {})
-    partners = recipe.get("bridges", {}).get("partner")
-    role = recipe.get("role") or ("control:mispaired" if partners == "random" else "hub" if recipe else "mechanics")
+    role = role_of(recipe) if recipe else "mechanics"
     return Bundled(folder.name, role, read(folder / "config.json").get("model_type", ""), types_of(recipe), folder)
 
 
@@ -72,6 +71,13 @@ def role_of_grown(folder: Path) -> str | None:
         return None
     role = described(folder).role
     return role if role.startswith("control") else ""
+
+
+def role_of(recipe: dict) -> str:
+    """What a recipe says, or what its bridges make of it; a model that sees or hears is what the text model is that it was grown around."""
+    if "role" not in recipe and (SHELF / str(recipe.get("text")) / "recipe.json").is_file():
+        return role_of(read(SHELF / recipe["text"] / "recipe.json").get("recipe", {}))
+    return recipe.get("role") or ("control:mispaired" if recipe.get("bridges", {}).get("partner") == "random" else "hub")
 
 
 def types_of(recipe: dict) -> tuple[str, ...]:

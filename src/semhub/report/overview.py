@@ -29,13 +29,13 @@ CAPTION = (
 
 def row_of(run: Run, task: str) -> dict[str, Cell] | None:
     frame = run.part(task=task, model=run.main.name)
-    measure = leading(where(frame, control=None))
-    if measure is None:
-        return None
-    own = headline(where(frame, measure=measure), keep=("control",))
-    group = distinct(where(own, control=None)["group"])[0]
+    frame = where(frame, measure=leading(where(frame, control=None)))
+    own = headline(frame, keep=("control",)) if len(frame) else frame
+    group = next(iter(distinct(where(own, control=None)["group"])), None)
     points = line_of(where(own, group=group, control=None))
-    top = peak(middle(points, run.last_layer(task)) or points)
+    if not points:
+        return None
+    measure, top = str(own["measure"].iloc[0]), peak(middle(points, run.last_layer(task)) or points)
     return {
         "task": task,
         "model": run.main.name,
