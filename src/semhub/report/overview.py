@@ -12,7 +12,7 @@ from semhub.verdicts.slices import Estimate, at, distinct, headline, middle, pea
 # right and wrong, else what was read.
 LEADING = (
     "adjusted_cosine", "difference", "moved_change", "sentiment_change", "correct_change", "right_share_change", "yes_share",
-    "anchor", "prob_excess", "share_excess", "logprob_excess", "type_mass", "share", "prob", "logprob",
+    "anchor", "prob_excess", "share_excess", "logprob_excess", "mass", "near_en", "share", "prob", "logprob",
 )  # fmt: skip
 
 
@@ -29,23 +29,24 @@ CAPTION = (
 
 def row_of(run: Run, task: str) -> dict[str, Cell] | None:
     frame = run.part(task=task, model=run.main.name)
-    frame = where(frame, measure=leading(where(frame, control=None)))
-    own = headline(frame, keep=("control",)) if len(frame) else frame
-    group = next(iter(distinct(where(own, control=None)["group"])), None)
-    points = line_of(where(own, group=group, control=None))
+    measure = leading(where(frame, control=None))
+    own = where(frame, measure=measure)
+    plain = headline(where(own, control=None)) if len(own) else own
+    group = next(iter(distinct(plain["group"])), None)
+    points = line_of(where(plain, group=group))
     if not points:
         return None
-    measure, top = str(own["measure"].iloc[0]), peak(middle(points, run.last_layer(task)) or points)
+    top = peak(middle(points, run.last_layer(task)) or points)
     return {
         "task": task,
         "model": run.main.name,
         "role": run.main.role or "–",
-        "measure": measure_name(measure),
+        "measure": measure_name(str(measure)),
         "group": pair_name(str(group)) if group else "–",
         "value": top,
         "at": place(top),
         "n": top.n,
-        **control_model(run, task, measure, group, top),
+        **control_model(run, task, str(measure), group, top),
         **control_row(own, group, top),
     }
 
@@ -66,9 +67,8 @@ def control_model(run: Run, task: str, measure: str, group: object, top: Estimat
 
 def control_row(own, group: object, top: Estimate) -> dict[str, Cell]:
     """The same reading under the first control of the task that has it."""
-    for control in distinct(where(own, group=group)["control"]):
-        found = None if control is None else nearest(line_of(where(own, group=group, control=control)), top)
-        if found:
+    for control in filter(None, distinct(where(own, group=group)["control"])):
+        if found := nearest(line_of(headline(where(own, group=group, control=control), keep=("control",))), top):
             return {"control": control_name(control), "under it": found}
     return {"control": "–", "under it": None}
 
