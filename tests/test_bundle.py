@@ -1,6 +1,7 @@
 """The bundled models as a user gets them: small, ordinary, and what their cards say, read with transformers alone."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -30,6 +31,12 @@ def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
     grown = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
     assert made(grown, model.name) == made(json.loads(json.dumps(read_recipe(model.name).as_dict())), model.name)
     assert model.name in (model.path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
+def test_a_bundled_model_says_nothing_of_the_machine_that_grew_it(model):
+    config = (model.path / "config.json").read_text(encoding="utf-8")
+    assert not re.findall(r'"(?:/|[A-Z]:)[^"]*"', config)
 
 
 def test_the_control_has_the_tokenizer_and_the_size_of_the_hub():

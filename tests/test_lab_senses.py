@@ -163,6 +163,11 @@ def test_half_of_the_chameleon_documents_hold_the_mark_that_its_processor_ends_a
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_grown_folder_does_not_say_where_its_text_model_lay(kind, recipes, grown):
+    assert str(recipes["text"]) not in (grown[kind] / "config.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_two_runs_give_the_same_weights_and_another_seed_others(kind, recipes, grown, tmp_path):
     assert weights_hash(train(recipes[kind], tmp_path / "again", seed=1, device="cpu")) == weights_hash(grown[kind])
     assert weights_hash(train(recipes[kind], tmp_path / "other", seed=2, device="cpu")) != weights_hash(grown[kind])

@@ -66,6 +66,7 @@ def built(recipe: Senses, texts: Iterable[str]) -> tuple[torch.nn.Module, object
     codes = code_names(recipe.tower.codes) if recipe.kind == "chameleon" else ()
     words = extended(AutoTokenizer.from_pretrained(folder), texts, MARKS[recipe.kind], codes)
     trunk = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    trunk.config._name_or_path = ""  # where it lies on this machine is nobody's business, and would be saved with the model
     _widen(trunk, AutoTokenizer.from_pretrained(folder), words)
     return {"llava": _llava, "qwen2-audio": _qwen2_audio, "chameleon": _chameleon}[recipe.kind](trunk, words, recipe.tower)
 
