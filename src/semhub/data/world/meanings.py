@@ -286,9 +286,9 @@ def series(rng: Random, split: str, bridged: bool | None = None) -> Series:
 
 
 def count(rng: Random, split: str) -> Count:
-    """A range with at least two numbers, of the split; half of them in steps of one, a quarter of them from zero."""
+    """A range with at least two numbers, of the split; three in five in steps of one, half from zero: three in ten need one argument."""
     while True:
-        start, step = 0 if rng.random() < 0.25 else rng.randint(1, 20), 1 if rng.random() < 0.5 else rng.randint(2, 9)
+        start, step = 0 if rng.random() < 0.5 else rng.randint(1, 20), 1 if rng.random() < 0.6 else rng.randint(2, 9)
         found = Count(start, start + step * rng.randint(1, 8) + rng.randint(1, step), step)
         if split_of(found.key) == split:
             return found
