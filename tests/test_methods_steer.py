@@ -298,7 +298,7 @@ def test_a_path_that_passes_the_words_is_told_from_random_ones():
 def test_the_divergence_of_a_push_is_that_of_one_prompt_at_a_time(strength):
     import semhub.models
     from oracles import plain
-    from semhub.methods.steer import directions, divergences
+    from semhub.methods.steer import directions, divergences, generate_all
     from tiny_models import tiny
 
     model, (network, words) = semhub.models.load(tiny("gpt2")), tiny("gpt2")
@@ -306,7 +306,9 @@ def test_the_divergence_of_a_push_is_that_of_one_prompt_at_a_time(strength):
     declared, here = ask(prompts=prompts, pushes={"en": push("Good", "Bad")}), bench(model)
     half, setting = Half("es", "report", prompts), Setting("en", None, 2, strength)
     lengths = {2: 30.0}
-    found = divergences(here, asked(declared, here, half, [setting], lengths, "en"), half)
+    pushes = [asked(declared, here, half, [each], lengths, "en") for each in (Setting("en", None, None, 0.0), setting)]
+    (free,), (moved,) = generate_all(here, pushes, declared.sampled, first=True)
+    found = divergences(free, moved)
     vectors = directions(declared, here, half, setting) * lengths[2]
 
     def said(scale=strength, places=None, swapped=False):
@@ -324,8 +326,7 @@ def test_the_divergence_of_a_push_is_that_of_one_prompt_at_a_time(strength):
     assert np.abs(found - said()).max() < 1e-4 and found.min() > 1e-3
     for mistaken in (said(scale=1.7 * strength), said(places=[0]), said(swapped=True), said(scale=-strength)):
         assert np.abs(found - mistaken).max() > 1e-4
-    nothing = asked(declared, here, half, [Setting("en", None, None, 0.0)], lengths, "en")
-    assert divergences(here, nothing, half).tolist() == [0.0, 0.0, 0.0]
+    assert divergences(free, free).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_shuffled_pairs_lose_what_the_languages_share():

@@ -20,10 +20,9 @@ from torch import Tensor
 
 from semhub import edits
 from semhub.errors import BadInput
-from semhub.measures.lens import divergence
 from semhub.methods.bench import Bench, Measured
 from semhub.methods.declare import Judges, Push, Result, Sampled, Steer
-from semhub.models.generate import Ask
+from semhub.models.generate import Ask, Generation
 from semhub.models.sampling import Sampling
 from semhub.models.tokens import BARE_SPACES
 from semhub.models.write import Edit
@@ -187,30 +186,26 @@ def run(
 ) -> list[Cell]:
     """A cell for each setting; all of them are rows of the same generation, and are judged together."""
     alike = [list(same) for _, same in groupby(sorted(settings, key=kind), key=kind)]
-    written = generate_all(bench, [asked(ask, bench, half, same, lengths, main) for same in alike], ask.sampled)
-    texts = {s: texts for same, found in zip(alike, written, strict=True) for s, texts in zip(same, found, strict=True)}
+    asks, wants_kl = [asked(ask, bench, half, same, lengths, main) for same in alike], ask.divergence and chosen is not None
+    written = generate_all(bench, asks, ask.sampled, first=wants_kl)
+    cells = {s: cell for same, found in zip(alike, written, strict=True) for s, cell in zip(same, found, strict=True)}
+    texts = {s: [[each.text for each in rows] for rows in cell] for s, cell in cells.items()}
     elsewhere = {s for s in settings if s.layer not in (None, chosen)}
     values: dict[Setting, dict[str, np.ndarray]] = {s: {} for s in settings}
     for name in measures:
         here = [s for s in settings if name not in ask.at_choice or s not in elsewhere]
         for s, found in zip(here, judged_together(ask, bench, half.prompts, [texts[s] for s in here], name), strict=True):
             values[s][name] = found
-    if ask.divergence and chosen is not None:
+    if wants_kl:
         for s in (s for s in settings if s not in elsewhere):
-            values[s]["kl"] = divergences(bench, asked(ask, bench, half, [s], lengths, main), half)
+            values[s]["kl"] = divergences(cells[settings[0]], cells[s])
     return [Cell(s, values[s], tuple(w[0] for w in texts[s])) for s in settings]
 
 
-def divergences(bench: Bench, one: Ask, half: Half) -> np.ndarray:
-    """`[prompt]`: KL(unpushed || pushed) in nats of the token after the prompt; 0 where nothing is pushed."""
-    if not one.edits and list(one.prompts) == [p.shown for p in half.prompts]:
-        return np.zeros(len(half.prompts))
-    (strength,) = one.strengths
-    changes = [e if strength == 1.0 else replace(e, change=edits.add(strength * e.change.values[0])) for e in one.edits]
-    last = lambda prompts: bench.model.read(prompts, "last", layers=[bench.depth], batch_tokens=bench.batch_tokens)[0]  # noqa: E731
-    with bench.model.edit(*changes):
-        pushed = last(one.prompts)
-    return divergence(last([p.shown for p in half.prompts]), pushed, bench.model.head).double().numpy()
+def divergences(unpushed: Sequence[Sequence[Generation]], pushed: Sequence[Sequence[Generation]]) -> np.ndarray:
+    """Rows by prompt and seed -> `[prompt]`: KL(unpushed || pushed) in nats of the token after the prompt, which no seed changes."""
+    free, moved = (torch.log_softmax(torch.stack([rows[0].first for rows in cell]).double(), -1) for cell in (unpushed, pushed))
+    return torch.where(free > -torch.inf, free.exp() * (free - moved), 0.0).sum(-1).numpy()
 
 
 def kind(s: Setting) -> tuple:
@@ -279,26 +274,27 @@ def generate(
 ) -> dict[float, list[list[str]]]:
     """Texts by strength, prompt and seed."""
     (found,) = generate_all(bench, [Ask(prompts, tuple(change), tuple(strengths))], sampled)
-    return dict(zip(map(float, strengths), found, strict=True))
+    return {float(s): [[each.text for each in rows] for rows in cell] for s, cell in zip(strengths, found, strict=True)}
 
 
-def generate_all(bench: Bench, asks: Sequence[Ask], sampled: Sampled) -> list[list[list[list[str]]]]:
-    """Texts by ask, strength, prompt and seed; every one is a row of the same sweep."""
+def generate_all(bench: Bench, asks: Sequence[Ask], sampled: Sampled, first: bool = False) -> list[list[list[list[Generation]]]]:
+    """What is written, by ask, strength, prompt and seed; every one is a row of the same sweep. `first`: with its first logits."""
     seeds = [0] if sampled.greedy else [bench.seed * 1000 + k for k in range(sampled.seeds)]
     sampling = Sampling(sampled.temperature, sampled.top_p, sampled.frequency_penalty, sampled.greedy)
     texts = list(dict.fromkeys(p for ask in asks for p in ask.prompts if isinstance(p, str)))
     longest = max((len(encoding.ids) for encoding in bench.model.encode(texts)), default=64)
+    most = max(8, bench.batch_tokens // longest)
     rows = bench.model.generate_all(
-        asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=max(8, bench.batch_tokens // longest)
+        asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=most, first=first
     )
     return [by_strength(ask, found, len(seeds)) for ask, found in zip(asks, rows, strict=True)]
 
 
-def by_strength(ask: Ask, rows: Sequence, seeds: int) -> list[list[list[str]]]:
-    """Rows in the order prompt, strength, seed -> texts by strength, prompt and seed."""
-    texts, strengths = [row.text for row in rows], len(ask.strengths)
+def by_strength(ask: Ask, rows: Sequence, seeds: int) -> list[list[list]]:
+    """Rows in the order prompt, strength, seed -> by strength, prompt and seed."""
+    strengths = len(ask.strengths)
     start = lambda p, s: (p * strengths + s) * seeds  # noqa: E731
-    return [[texts[start(p, s) :][:seeds] for p in range(len(ask.prompts))] for s in range(strengths)]
+    return [[rows[start(p, s) :][:seeds] for p in range(len(ask.prompts))] for s in range(strengths)]
 
 
 def unpushed_texts(ask, bench: Bench, prompts: Sequence[Prompt]) -> list[list[str]]:

@@ -27,13 +27,17 @@ PLAIN = Sampling()
 
 @dataclass(frozen=True)
 class Generation:
-    """What one row wrote: `prompt` is the prompt's place in the list given, `ids` include the end token if it came, `text` does not."""
+    """What one row wrote: `prompt` is the prompt's place in the list given, `ids` include the end token if it came, `text` does not.
+
+    `first: [vocab]`, where it was asked for: the logits of the first new token.
+    """
 
     prompt: int
     seed: int
     strength: float
     text: str
     ids: tuple[int, ...]
+    first: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Wanted:
     tokens: int
     sampling: Sampling
     stop: tuple[str, ...]
+    first: bool
 
 
 @dataclass
@@ -123,12 +128,15 @@ def generate_all(
     seeds: Sequence[int] = (0,),
     batch_rows: int = 64,
     stop: str | Sequence[str] | None = None,
+    first: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[list[Generation]]:
-    """What `generate` gives for each ask, all of them as rows of the same batches; no row feels another's edits."""
-    wanted = Wanted(
-        tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, (stop,) if isinstance(stop, str) else tuple(stop or ())
-    )
+    """What `generate` gives for each ask, all of them as rows of the same batches; no row feels another's edits.
+
+    `first`: rows also bring the logits of their first new token (`vocab` numbers a row, on the CPU).
+    """
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    wanted = Wanted(tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, stops, first)
     rows = [row for number, ask in enumerate(asks) for row in rows_of(model, number, ask, seeds, max_new_tokens)]
     # by length for little padding, and by tokens so that equal prompts are run together
     order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
@@ -196,10 +204,11 @@ def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
     begun = [prefilled(model, padded(part, width, device), part, wanted) for part in grouped(batch, wanted)]
     caches, logits, masks = zip(*begun, strict=True)
     state = Decoding.begun(batch, joined(caches), torch.cat(logits), torch.cat(masks), wanted)
+    firsts = state.logits.float().cpu() if wanted.first else [None] * len(batch)
     written = continued(model, state, wanted)
     return [
-        Generation(row.prompt, row.seed, row.strength, cut(text_of(model, row, ids), wanted.stop), tuple(ids))
-        for row, ids in zip(batch, written, strict=True)
+        Generation(row.prompt, row.seed, row.strength, cut(text_of(model, row, ids), wanted.stop), tuple(ids), first)
+        for row, ids, first in zip(batch, written, firsts, strict=True)
     ]
 
 
