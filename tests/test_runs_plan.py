@@ -102,6 +102,15 @@ def test_bare_runs_leave_out_tasks_without_the_protocol():
     assert asked(protocol="paper")[0] == ["space/near"]
 
 
+def test_the_bundled_hub_is_asked_the_main_tasks_alone_unless_they_are_named(monkeypatch):
+    known = {name: fake_run.FakeTask() for name in ("multilingual/lens", "code/role-lens", "own/task")}
+    monkeypatch.setattr(plan, "_catalogue", lambda: known)
+    made = plan.prepare()
+    assert list(made.tasks) == ["multilingual/lens", "own/task"] and "--suite paper" in made.left_out["code/role-lens"]
+    assert asked(model="hub")[0] == list(known) and asked(("code",))[0] == ["code/role-lens"]
+    assert asked(suite="main")[0] == ["multilingual/lens"] and asked(suite="paper")[0] == ["multilingual/lens", "code/role-lens"]
+
+
 def test_a_suite_asks_its_own_tasks_and_says_which_do_not_fit(monkeypatch):
     monkeypatch.setitem(SUITES, "paper", ("space/seen", "space/near", "not/there-yet"))
     made = plan.prepare(suite="paper", model="hub")

@@ -139,7 +139,7 @@ def prepare(
     skip_bad: bool = False,
     opening: Opening = AS_IT_COMES,
 ) -> Plan:
-    """Check what was asked and lay out the run; no task named means every task that fits.
+    """Check what was asked and lay out the run; no task named means every task that fits, or of the bundled hub the main ones.
 
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
@@ -161,7 +161,7 @@ def prepare(
     hashes = {name: loaded.hash for name, loaded in own_data.items()} | _load_tasks(task_files)
     given = given_to_tasks(seed=seed, limit=limit, types=types, pairs=own_pairs, items=own_items, data=own_data)
     shared = model is None and bool(tasks or suite)  # each task goes to the bundled model that can answer it
-    chosen, left_out = _choose(tuple(tasks), suite, None if shared else name, protocol, types, own_pairs, opened, given)
+    chosen, left_out = _choose(tasks, suite, None if shared else name, model is None, protocol, types, own_pairs, opened, given)
     asked_of = dict.fromkeys(chosen, name) | (hosts(chosen, _bundled()) if shared else {})
     of_host = {host: _roles(host, controls) for host in dict.fromkeys(asked_of.values())}
     name = name if name in of_host else next(iter(of_host))
@@ -246,6 +246,7 @@ def _choose(
     asked: tuple[str, ...],
     suite: str | None,
     model: str | None,
+    bare: bool,
     protocol: str,
     types: tuple[str, ...] | None,
     pairs,
@@ -254,7 +255,7 @@ def _choose(
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Tasks by name or by domain (`multilingual`); with none named, all (of the suite) that fit, and why others do not.
 
-    `model`: the one that is asked; None where each task goes to the bundled model that can answer it.
+    `model`: the one that is asked; None where each task goes to the bundled model that can answer it. `bare`: nobody named one.
     """
     known = _catalogue() if suite is None else _of_suite(suite, asked)
     domains = {name.partition("/")[0] for name in known}
@@ -266,8 +267,9 @@ def _choose(
     if asked:
         left_out = {}
     else:
-        why = lambda task: misfit(task, model, types, pairs) or senseless(task, model, opened)  # noqa: E731
-        left_out = {name: reason for name, task in known.items() if (reason := why(task))}
+        later = beyond_main() if suite is None and bare else {}
+        why = lambda name, task: misfit(task, model, types, pairs) or senseless(task, model, opened) or later.get(name)  # noqa: E731
+        left_out = {name: reason for name, task in known.items() if (reason := why(name, task))}
         chosen = {name: task for name, task in known.items() if name not in left_out and (task.usual or suite is not None)}
     unsuited = {name: reason for name, task in chosen.items() if (reason := task.unsuited(protocol, given()))}
     if named := [name for name in asked if name in unsuited]:
@@ -281,6 +283,13 @@ def _choose(
         raise BadInput(f"Task {wrong[0]} has no protocol {protocol!r}; it has {', '.join(known[wrong[0]].protocols)}.")
     left_out |= {name: f"has no protocol {protocol}" for name in wrong}
     return {name: task for name, task in chosen.items() if name not in wrong}, left_out
+
+
+def beyond_main() -> dict[str, str]:
+    """The paper's tasks that a run of a few minutes has no time for, and why they are left out."""
+    from semhub.tasks import MAIN, SUITES
+
+    return {name: "is asked by name or by --suite paper" for name in SUITES["paper"] if name not in MAIN}
 
 
 def _of_suite(suite: str, asked: tuple[str, ...]) -> dict[str, object]:

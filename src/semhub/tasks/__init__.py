@@ -22,10 +22,14 @@ GROUP = "semhub.tasks"
 MODULES = ("multilingual", "patching", "arithmetic", "code", "semantics", "vision", "audio")
 BUILT_IN = tuple(EntryPoint(name, f"{GROUP}.{name}", GROUP) for name in MODULES)
 PROTOCOLS = ("sound", "paper")
+MAIN = (  # the three claims between languages and in sums: what a run that names nothing asks of the bundled model
+    *(f"multilingual/{name}" for name in ("similarity", "lens", "trend", "steering")),
+    *(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention")),
+)
 SUITES = {
+    "main": MAIN,
     "paper": (  # Wu et al. 2025, in the order of their sections
-        *(f"multilingual/{name}" for name in ("similarity", "lens", "trend", "steering")),
-        *(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention")),
+        *MAIN,
         *(f"code/{name}" for name in ("conjunction-lens", "role-lens", "intervention")),
         *(f"semantics/{name}" for name in ("similarity", "role-lens")),
         *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
