@@ -97,7 +97,10 @@ def test_chinese_classifiers_and_place_before_the_verb():
     assert chinese.scene(scene) == "一匹马在森林里看见了那位老国王。"
 
 
-@pytest.mark.parametrize(("n", "word"), [(1, "一"), (10, "十"), (12, "十二"), (20, "二十"), (35, "三十五"), (99, "九十九")])
+@pytest.mark.parametrize(
+    ("n", "word"),
+    [(1, "一"), (10, "十"), (12, "十二"), (20, "二十"), (35, "三十五"), (99, "九十九"), (100, "一百"), (101, "一百零一")],
+)
 def test_chinese_numbers(n, word):
     assert chinese.number(n) == word
 

@@ -107,7 +107,9 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
 
 
 def number(n: int) -> str:
-    """0 to 99 in Chinese numerals (num2words has no Chinese)."""
+    """0 to 109 in Chinese numerals (num2words has no Chinese)."""
+    if n >= 100:
+        return "一百" + (f"零{number(n - 100)}" if n > 100 else "")
     tens, units = divmod(n, 10)
     ten = "" if tens == 0 else "十" if tens == 1 else DIGITS[tens] + "十"
     return ten + (DIGITS[units] if units or not tens else "")
