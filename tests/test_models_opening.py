@@ -70,6 +70,9 @@ def test_any_model_has_an_untrained_twin(folder):
     assert (twin.role, twin.layers, twin.dim) == ("control:untrained", model.layers, model.dim)
     assert twin.weights_hash == again.weights_hash != model.weights_hash
     assert twin.tokenizer.get_vocab() == model.tokenizer.get_vocab()
+    others = [semhub.load(f"{folder}-untrained-{seed}", prove=False) for seed in (0, 7, 7)]
+    assert others[0].weights_hash == twin.weights_hash != others[1].weights_hash == others[2].weights_hash
+    assert {other.role for other in others} == {"control:untrained"}
     with pytest.raises(ModelNotFound):
         semhub.load("./nowhere-untrained")
 

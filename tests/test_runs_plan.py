@@ -76,14 +76,20 @@ def test_a_folder_says_whether_its_model_sees(tmp_path):
 def test_a_twin_is_made_for_any_model_and_asked_about_similarity_alone(monkeypatch):
     tasks = {"space/similarity": fake_run.FakeTask(), "space/near": fake_run.FakeTask()}
     monkeypatch.setattr(plan, "_catalogue", lambda: tasks)
-    made = plan.prepare((), "some/model", twin=True)
+    made = plan.prepare((), "some/model", twins=1)
     assert made.roles["some/model-untrained"] == "control:untrained"
     assert [(part.task, part.model) for part in made.parts] == [
         ("space/similarity", "some/model"),
         ("space/near", "some/model"),
         ("space/similarity", "some/model-untrained"),
     ]
-    assert plan.prepare((), "hub", twin=True).spec.models == ("hub", "hub-untrained")
+    assert plan.prepare((), "hub", twins=1).spec.models == ("hub", "hub-untrained")
+    several = plan.prepare((), "hub", twins=3)
+    assert several.spec.models == ("hub", "hub-untrained", "hub-untrained-1", "hub-untrained-2")
+    assert [part.task for part in several.parts if part.model == "hub-untrained"] == list(tasks)  # a control like any other
+    assert [part.task for part in several.parts if part.model == "hub-untrained-2"] == ["space/similarity"]
+    with pytest.raises(BadInput, match="--twins -1"):
+        plan.prepare((), "hub", twins=-1)
 
 
 def test_controls_can_be_left_out():

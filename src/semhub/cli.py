@@ -73,7 +73,9 @@ def run(
     batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
-    twin: Annotated[bool, typer.Option("--twin", help="Compare states of the untrained twin too (bundled models have theirs).")] = False,
+    twins: Annotated[
+        int, typer.Option(help="Compare states of so many untrained twins too, each of another seed (bundled models have one).")
+    ] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows, and say how many.")] = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
@@ -107,7 +109,7 @@ def run(
         "batch_tokens": batch_tokens,
         "scorers": scorers,
         "controls": controls,
-        "twin": twin,
+        "twins": twins,
         "skip_bad": skip_bad,
         "opening": Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights),
     }

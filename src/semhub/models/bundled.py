@@ -6,6 +6,7 @@ together, whose states are compared across the two.
 
 import difflib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from semhub.errors import ModelNotFound
 HUB = "semhub-text"
 SHELF = Path(__file__).parents[1] / "bundle"
 RECIPES = Path(__file__).parents[1] / "lab" / "recipes"
-UNTRAINED_SEED = 0
+UNTRAINED = re.compile(r"(?P<model>.+)-untrained(?:-(?P<seed>\d+))?")
 STRANGERS = "control:strangers"
 
 
@@ -51,7 +52,7 @@ def bundled() -> list[Bundled]:
     folders = sorted(path for path in SHELF.iterdir() if (path / "config.json").is_file()) if SHELF.is_dir() else []
     stored = [described(folder) for folder in folders]
     twins = [
-        Bundled(f"{hub.name}-untrained", "control:untrained", hub.format, hub.types, made_from=hub.path)
+        Bundled(twin_name(hub.name), "control:untrained", hub.format, hub.types, made_from=hub.path)
         for hub in stored
         if hub.role == "hub"
     ]
@@ -116,9 +117,20 @@ def find_bundled(name: str) -> Bundled | None:
     return next((each for each in bundled() if each.name == name), None)
 
 
+def twin_name(model: str, seed: int = 0) -> str:
+    """What the untrained twin of a model is called; those of other seeds than 0 have theirs behind."""
+    return f"{model}-untrained-{seed}" if seed else f"{model}-untrained"
+
+
+def twin_of(name: str) -> tuple[str, int] | None:
+    """(model, seed) of `MODEL-untrained` or `MODEL-untrained-SEED`; None for any other name."""
+    found = UNTRAINED.fullmatch(name)
+    return (found["model"], int(found["seed"] or 0)) if found else None
+
+
 def known_elsewhere(name: str) -> bool:
     """Whether the package knows a model of this name that does not lie on the shelf: one that can be grown."""
-    return find_bundled(name) is None and (name == f"{HUB}-untrained" or (RECIPES / f"{name}.toml").is_file())
+    return find_bundled(name) is None and (name == twin_name(HUB) or (RECIPES / f"{name}.toml").is_file())
 
 
 def not_here(name: str) -> ModelNotFound:
@@ -132,15 +144,3 @@ def nearest_bundled(name: str) -> str | None:
     """The bundled model that a misspelt name means; None where it resembles none."""
     near = difflib.get_close_matches(name, [each.name for each in bundled()], n=1, cutoff=0.8)
     return near[0] if near else None
-
-
-def untrained_network(twin: Bundled, seed: int = UNTRAINED_SEED):
-    """(folder of the tokenizer, network): the hub's configuration with weights as training would begin with them, from a seed."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    folder = twin.require()
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return folder, AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

@@ -17,12 +17,12 @@ from semhub.errors import BadInput, ModelNotFound, NotUnderstood, UnsafeWeights,
 from semhub.models import hub, roles, salmonn
 from semhub.models.bundled import (
     HUB,
-    UNTRAINED_SEED,
     find_bundled,
     known_elsewhere,
     nearest_bundled,
     not_here,
     role_of_grown,
+    twin_of,
 )
 from semhub.models.hashing import files_hash, memory_hash
 from semhub.models.head import find_head
@@ -33,7 +33,6 @@ from semhub.models.structure import Parts, find, kind_refused
 from semhub.models.tokens import encode
 
 FETCHING = ("cache_dir", "token")
-UNTRAINED = "-untrained"  # after a model's name: its twin with random weights
 FITTING = ("The dog sees the cat, and the cat does not see the dog.", "Dos y tres son cinco.")
 
 
@@ -52,7 +51,8 @@ def load(
 ) -> Model:
     """Open a bundled model (the hub, without a name), a folder, a Hugging Face id, or `(network, tokenizer)` in hand.
 
-    Any name with `-untrained` after it opens that model's untrained twin: its configuration and tokenizer, weights from a seed.
+    Any name with `-untrained` after it (or `-untrained-7`, of seed 7) opens that model's untrained twin: its configuration and
+    tokenizer, weights from a seed.
 
     By default a model goes to the first GPU if there is one, in the precision it was saved in, else to the CPU in
     float32; a network in hand is taken as it is and never changed. `prove=False` skips the certificate.
@@ -122,10 +122,8 @@ def by_name(name: str, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
     if bundled and bundled.strangers:
         speakers = {each.types[0]: by_name(each.name, tokenizer, unsafe, asked) for each in bundled.strangers}
         return Strangers(name, bundled.role, speakers)
-    if bundled and bundled.path is None:
-        return untrained_twin(name, bundled.require(), tokenizer, {"dtype": torch.float32, **asked})
-    if bundled is None and name.endswith(UNTRAINED) and not Path(name).expanduser().exists():
-        return untrained_twin(name, folder_named(name.removesuffix(UNTRAINED), unsafe, asked), tokenizer, asked)
+    if (twin := twin_of(name)) and not (bundled and bundled.path) and not Path(name).expanduser().exists():
+        return untrained_twin(name, *twin, tokenizer, unsafe, asked)
     if bundled:
         bundled.require()
         asked = {"dtype": torch.float32, **asked, "revision": None}
@@ -150,10 +148,13 @@ def assembled(name: str, folder: Path, processor: Any, unsafe: bool, asked: dict
     return opened(name, None, network, processor or own, lambda: salmonn.weights_hash(folder, find))
 
 
-def untrained_twin(name: str, folder: Path, tokenizer: Any, asked: dict) -> Model:
-    """`NAME-untrained`: the configuration and tokenizer of the model in `folder`, with weights as training would begin with them."""
+def untrained_twin(name: str, model: str, seed: int, tokenizer: Any, unsafe: bool, asked: dict) -> Model:
+    """The configuration and tokenizer of `model`, with weights as training would begin with them, drawn from `seed`."""
     from transformers import AutoModelForCausalLM
 
+    bundled = find_bundled(model)
+    folder = bundled.require() if bundled else folder_named(model, unsafe, asked)
+    asked = {"dtype": torch.float32, **asked} if bundled else asked
     if salmonn.is_in(folder):
         raise NotUnderstood(f"{folder} is a SALMONN, put together from several trained parts; no untrained twin is made of it.")
     config = configuration(folder, asked)
@@ -162,11 +163,11 @@ def untrained_twin(name: str, folder: Path, tokenizer: Any, asked: dict) -> Mode
     wanted = asked.get("dtype", default_dtype(config, asked))
     wanted = (getattr(config, "dtype", None) or torch.float32) if wanted == "auto" else wanted  # as the model itself is opened
     with torch.random.fork_rng():
-        torch.manual_seed(UNTRAINED_SEED)
+        torch.manual_seed(seed)
         network = make(config, dtype=precision({"dtype": wanted})).eval()
     network = network.to(torch.device(asked["device_map"][""]) if isinstance(asked.get("device_map"), dict) else "cpu")
     chosen = words(tokenizer or folder, asked["trust_remote_code"], bool(senses_of(network.config)))
-    return opened(name, None, getattr(network, "thinker", network), chosen, lambda: memory_hash(network), f"control:{UNTRAINED[1:]}")
+    return opened(name, None, getattr(network, "thinker", network), chosen, lambda: memory_hash(network), "control:untrained")
 
 
 def precision(asked: dict) -> torch.dtype:

@@ -54,7 +54,8 @@ class Run:
 
     @property
     def controls(self) -> tuple[Subject, ...]:
-        return tuple(s for s in self.subjects if s.control and s is not self.main)
+        """The controls that are shown: of several untrained twins the first, whose others only widen the bar that verdicts set."""
+        return tuple(s for s in self.subjects if s.control and s is not self.main and not s.extra)
 
     def on(self, task: str) -> "Run":
         """The same run with the models alone that were asked this task: where several are asked, each task has its own main one."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
+from semhub.models.bundled import twin_name, twin_of
 from semhub.runs.hosts import hosts
 from semhub.runs.hosts import types as host_types
 from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
@@ -135,7 +136,7 @@ def prepare(
     batch_tokens: int = 8192,
     scorers: str = "package",
     controls: bool = True,
-    twin: bool = False,
+    twins: int = 0,
     skip_bad: bool = False,
     opening: Opening = AS_IT_COMES,
 ) -> Plan:
@@ -144,7 +145,7 @@ def prepare(
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
     fit are done. `lens`: the folder of an affine lens of the model (`methods.tuned`), one more reader beside the logit lens.
-    `twin`: also run the model's untrained twin (its configuration, random weights) on the similarity tasks.
+    `twins`: also run so many untrained twins of the model (its configuration, random weights of seeds 0, 1, ...) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
     tasks = tuple(tasks)
@@ -153,6 +154,7 @@ def prepare(
     _known("scorers", scorers, SCORERS)
     _at_least("limit", limit, 1)
     _at_least("batch-tokens", batch_tokens, 1)
+    _at_least("twins", twins, 0)
     name, opened = _named(model)
     own_pairs, own_items = own_pairs_of(pairs, types, skip_bad), own_items_of(items, skip_bad)
     own_data = own_data_of(data or {}, skip_bad)
@@ -165,7 +167,8 @@ def prepare(
     asked_of = dict.fromkeys(chosen, name) | (hosts(chosen, _bundled()) if shared else {})
     of_host = {host: _roles(host, controls) for host in dict.fromkeys(asked_of.values())}
     name = name if name in of_host else next(iter(of_host))
-    roles = {each: role for host in of_host for each, role in of_host[host].items()} | (_twin(name, opened) if twin else {})
+    made = _twins(name, twins, opened)
+    roles = {each: role for host in of_host for each, role in of_host[host].items()} | made
     spec = Spec(
         tasks=tuple(chosen),
         models=tuple(roles),
@@ -189,7 +192,7 @@ def prepare(
         batch_tokens=batch_tokens,
         opening=opening,
     )
-    beside = lambda each, task: each in of_host[asked_of[task]] or (twin and each == name + "-untrained")  # noqa: E731
+    beside = lambda each, task: each in of_host[asked_of[task]] or each in made  # noqa: E731
     parts = tuple(Part(task, each) for each in roles for task in chosen if beside(each, task) and can_be_asked(task, each, roles[each]))
     if not any(part.model == name for part in parts):
         raise BadInput(f"{name} is several models that never met; only their states can be compared: ask multilingual/similarity.")
@@ -222,11 +225,11 @@ def _roles(name: str, controls: bool) -> dict[str, str]:
     return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
 
 
-def _twin(name: str, opened: Mapping[str, object]) -> dict[str, str]:
-    """The untrained twin of a model that is no bundled one."""
-    if name in opened:
+def _twins(name: str, many: int, opened: Mapping[str, object]) -> dict[str, str]:
+    """Untrained twins of seeds 0, 1, ...; a bundled model's first one may be among its controls already."""
+    if many and name in opened:
         raise BadInput(f"{name} is a network in hand: its untrained twin can be made for models opened by name or folder alone.")
-    return {} if any(each.name == name for each in _bundled()) else {name + "-untrained": TWIN}
+    return {twin_name(name, seed): TWIN for seed in range(many)}
 
 
 def can_be_asked(task: str, model: str, role: str) -> bool:
@@ -238,8 +241,8 @@ def can_be_asked(task: str, model: str, role: str) -> bool:
 
 
 def _made(model: str) -> bool:
-    """Whether this is the twin of a model that is no bundled one."""
-    return model.endswith("-untrained") and all(each.name != model for each in _bundled())
+    """Whether this is a twin made for this run, and not one that stands in the bundle."""
+    return twin_of(model) is not None and all(each.name != model for each in _bundled())
 
 
 def _choose(

@@ -144,10 +144,9 @@ def opened(name: str | None):
 def random_network(seed: int):
     """The bundled hub's configuration with random weights."""
     from semhub.models import load
-    from semhub.models.bundled import HUB, find_bundled, untrained_network
+    from semhub.models.bundled import HUB, find_bundled, twin_name
 
-    folder, network = untrained_network(find_bundled(f"{HUB}-untrained"), seed)
-    return load(network, tokenizer_in(folder), prove=False)
+    return load(twin_name(HUB, seed), tokenizer_in(find_bundled(HUB).require()), prove=False)
 
 
 @cache

@@ -53,6 +53,11 @@ class Subject:
         return self.control and claim in claims and (type is None or type in re.split("[-:>]", group))
 
     @property
+    def extra(self) -> bool:
+        """Whether this is one more untrained twin, of another seed, that is there for the spread among twins alone."""
+        return self.role == UNTRAINED and re.search(r"-untrained-\d+$", self.name) is not None
+
+    @property
     def mechanics(self) -> bool:
         """Whether nothing that this model shows may be called a finding."""
         return self.role in (MECHANICS, UNTRAINED)

@@ -23,8 +23,9 @@ NEEDS = {
     ),
     "layer-0": "S there minus S at layer 0 above `rise`, with its interval",
     "untrained-twin": (
-        "the interval of S above the `twin_quantile` of the untrained twin's S, at the middle layer that flatters the twin most; "
-        "undecided without a twin, unless `needs_twin` is false"
+        "the interval of S above the `twin_quantile` of the untrained twin's S, at the middle layer that flatters the twin most (of "
+        "several twins, `--twins N`, the highest such quantile; from 40 on, that of their own values); undecided without a twin, unless "
+        "`needs_twin` is false"
     ),
     "negatives": (
         "S against every kind of harder negative that the run holds (roles swapped, same last word, ...) above 0 with its interval, at the "
