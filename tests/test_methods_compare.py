@@ -8,6 +8,7 @@ from planted import Planted, bench, rows, vector
 from semhub.errors import BadInput
 from semhub.methods import Compare, Place, carry_out
 from semhub.methods.compare import matched_pairs
+from semhub.methods.rounds import one_round
 from semhub.types import Concept, Form
 
 
@@ -106,10 +107,10 @@ def test_centring_removes_what_a_type_shares():
 
 
 def test_matched_negatives_share_their_key_and_never_the_item():
-    items, partners = matched_pairs(CONCEPTS, lambda c: c.facets["half"], seed=3)
+    items, partners = matched_pairs(CONCEPTS, lambda c: c.facets["half"], seed=3, rounds=one_round(30))
     assert sorted(items) == list(range(30))
     assert all(i != j and i % 2 == j % 2 for i, j in zip(items, partners, strict=True))
-    alone = matched_pairs(CONCEPTS, lambda c: c.id, seed=3)
+    alone = matched_pairs(CONCEPTS, lambda c: c.id, seed=3, rounds=one_round(30))
     assert alone == ([], [])
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from report_folder import write
+from report_folder import everything, write
 from semhub.report.folder import read_run
-from semhub.report.overview import overview_table
+from semhub.report.overview import CAPTION, overview_table
+from semhub.types import Reading
 from semhub.verdicts.evidence import Subject
 
 
@@ -40,3 +41,28 @@ def test_a_task_asked_of_another_model_speaks_of_that_model(run):
     both = replace(run, readings=joined, subjects=(*run.subjects, Subject("second", "hub")))
     assert both.on("other/similarity").main.name == "second" and both.on(next(iter(run.tasks))).main.name == run.main.name
     assert {row[0]: row[1] for row in overview_table(both).rows}["other/similarity"] == "second"
+
+
+def counted_twice(row: Reading) -> list[Reading]:
+    """A row of what the push did: over 19 outputs that can be judged, and (half of it) over all 32; more than chosen at strength 0.5."""
+    if not row.measure.startswith("sentiment_"):
+        return [row]
+    more = 5.0 if row.strength == 0.5 and row.control is None else 0.0
+    judged = {**row.row(), "value": row.value + more, "low": row.low + more, "high": row.high + more, "n": 19}
+    every = {name: judged[name] / 2 for name in ("value", "low", "high")}
+    return [Reading(**judged), Reading(**judged | every | {"variant": "all", "n": 32})]
+
+
+def test_a_push_is_shown_over_all_prompts_at_the_setting_chosen(tmp_path):
+    """As the verdicts read it: not over the outputs that the push left to be judged, nor at the strength that looks best."""
+    run = read_run(write(tmp_path / "run", [each for row in everything() for each in counted_twice(row)]))
+    table = overview_table(run)
+    row = next(row for row in (dict(zip(table.columns, row, strict=True)) for row in table.rows) if row["task"] == "multilingual/steering")
+    there = {"layer": 4, "strength": 1.0, "split": "report", "variant": "all", "group": "en>en", "measure": "sentiment_change"}
+    of = lambda **more: run.part(task="multilingual/steering", **there | more)["value"].tolist()  # noqa: E731
+    assert [row["value"].value] == pytest.approx(of(model=row["model"], control=None)) and row["n"] == row["value"].n == 32
+    assert [row["its value"].value] == pytest.approx(of(model=row["control model"], control=None))
+    assert [row["under it"].value] == pytest.approx(of(model=row["model"], control="random-direction", layer=4))
+    assert "over all prompts" in row["measure"] and row["at"] == "layer 4, strength 1" and "no change" in CAPTION
+    verdict = next(v for v in run.judged("used") if v.group == "en>es")
+    assert verdict.n == row["n"] and (verdict.layer, verdict.strength) == (4, 1.0)

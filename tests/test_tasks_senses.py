@@ -12,7 +12,11 @@ import pytest
 import semhub
 from families_multimodal import built, picture
 from semhub.data.sources import read_source
+from semhub.data.world import pictures
 from semhub.errors import BadInput
+from semhub.methods.bench import Bench, Measured
+from semhub.methods.compare import matched_pairs
+from semhub.methods.rounds import rounds_of
 from semhub.runs import plan
 from semhub.tasks import catalogue, find, given, perform, vision
 from semhub.types import KEY, Media
@@ -110,8 +114,64 @@ def test_labels_of_other_sounds_share_no_word():
 
 
 def test_sounds_are_compared_with_other_labels():
-    concepts = declared("audio/similarity").sets["test"]
-    assert len({concept.text("en") for concept in concepts}) == len(concepts) > 10
+    """In `paper` one sound of each label; in `sound` several takes of each, in rounds that hold no label twice."""
+    labels = [concept.text("en") for concept in declared("audio/similarity", "paper").sets["test"]]
+    assert len(set(labels)) == len(labels) == 29
+    ask = declared("audio/similarity")
+    concepts = ask.sets["test"]
+    takes = Counter(concept.facets[ask.cluster] for concept in concepts)
+    assert ask.takes and set(takes) == set(labels) and set(takes.values()) == {3} and len({c.id for c in concepts}) == len(concepts)
+    for rows in rounds_of([concept.facets[ask.cluster] for concept in concepts]).rows:
+        assert len({concepts[i].text("en") for i in rows}) == len(rows)
+
+
+def test_a_sound_s_negative_of_the_same_kind_has_another_label():
+    ask = declared("audio/similarity")
+    concepts = ask.sets["test"]
+    rounds = rounds_of([concept.facets["label"] for concept in concepts])
+    items, others = matched_pairs(concepts, ask.matched["same-kind"], 0, rounds)
+    assert len(items) == len(concepts)
+    assert all(concepts[i].text("en") != concepts[j].text("en") for i, j in zip(items, others, strict=True))
+    assert {concepts[i].facets["kind"] for i in items} == {"mammal", "other animal", "no animal that is known"}
+
+
+def test_takes_of_a_sound_are_drawn_together():
+    """The rows of S hold every take, and those of p as many meanings as there are labels."""
+    rows = perform("audio/similarity", opened("qwen2_audio"), limit=60, types=("audio", "en"), memo={}).readings
+    assert {row.n for row in rows if row.measure == "adjusted_cosine" and row.control is None} == {60}
+    assert {row.n for row in rows if row.measure == "p_value"} == {29}
+
+
+def test_plain_images_are_shades_of_the_world_s_colors():
+    sights = declared("vision/color-lens").sets[None]
+    shades = Counter(sight.facets["source"] for sight in sights)
+    assert set(shades.values()) == {6} and set(shades) == set(pictures.RGB) and len({sight.id for sight in sights}) == 54
+    assert len({sight.shown.media.data.tobytes() for sight in sights}) == 54
+    for sight in sights:
+        color, pixels, said = sight.facets["source"], sight.shown.media.data, {look.word for look in sight.words["en"]}
+        assert (pixels == pixels[0, 0]).all() and np.abs(pixels[0, 0] - np.array(pictures.RGB[color])).max() <= vision.SHADE
+        wrong = {look.word for look in sight.wrong["wrong-word"]["en"]}
+        assert said == {color} and wrong == set(pictures.RGB) - {color}
+        assert ("white" in sight.wrong) == (color != "white")
+
+
+def test_a_model_that_names_one_color_only_is_no_better_than_chance():
+    """Whatever it is shown, it says green: the right name is spoken as often as the other names are on average, in nine colours."""
+    sights = declared("vision/color-lens").sets[None]
+    spoken = lambda looks: np.mean([look.word == "green" for look in looks["en"]])  # noqa: E731
+    right = np.mean([spoken(sight.words) for sight in sights])
+    assert right == pytest.approx(1 / 9) and np.mean([spoken(sight.wrong["wrong-word"]) for sight in sights]) == pytest.approx(right)
+
+
+def test_shades_of_a_color_are_drawn_together():
+    """Their interval is that of nine colours, and not of 54 images."""
+    ask = declared("vision/color-lens", types=("en",))
+    assert ask.lens.cluster == "source"
+    values = np.repeat(np.arange(9.0), 6)
+    measured = [Measured("share", values)]
+    bench = Bench(opened("llava"), "vision/color-lens", "sound")
+    together, apart = (bench.readings(measured, found)[0] for found in ([sight.facets["source"] for sight in ask.sets[None]], None))
+    assert together.n == apart.n == 54 and together.high - together.low > 2 * (apart.high - apart.low)
 
 
 def test_real_photos_and_digits_are_asked():
@@ -124,7 +184,9 @@ def test_real_photos_and_digits_are_asked():
     with pytest.raises(BadInput, match="panoptic"):
         perform("vision/segment-lens", opened("llava"), data=seen)
     heard = {"spoken-digits": read_source("spoken-digits", DATA / "fsdd")}
-    assert len(declared("audio/similarity", data=heard).sets[None]) == 10
+    assert len(declared("audio/similarity", "paper", data=heard).sets[None]) == 10
+    takes = Counter(concept.text("en") for concept in declared("audio/similarity", data=heard).sets[None])
+    assert len(takes) == 10 and set(takes.values()) == {3}
     assert perform("audio/lens", opened("qwen2_audio"), protocol="paper", limit=10, data=heard).readings
     with pytest.raises(BadInput, match="two mammals"):
         perform("audio/intervention", opened("qwen2_audio"), data=heard)

@@ -21,6 +21,7 @@ from semhub.methods import alike
 from semhub.methods.alike import Tokens
 from semhub.methods.bench import Bench, Measured, States
 from semhub.methods.declare import Compare, Place, Result, Split
+from semhub.methods.rounds import Rounds, Rows, alone, one_round, rounds_of
 from semhub.methods.unshown import account, unshowable
 from semhub.types import Concept, Input
 from semhub.types import shown as with_media
@@ -29,9 +30,7 @@ Key = tuple[str, str, str | None]  # measure, group, control
 PERMUTATIONS = 4999
 EXTRA_VARIANTS = ("centred", "standardised")
 ALIKE = "overlap-matched"
-
-
-Rows = np.ndarray | slice  # indices of rows, or all of them
+ALONE = "no other meaning has so many takes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,10 @@ class Layer:
     def nearest(self) -> Tensor:
         return neighbours.nearest(self.unit)
 
+    def of(self, rows: Rows) -> "Layer":
+        """Some of the items, without negatives of their own; all of them are the layer itself."""
+        return self if isinstance(rows, slice) else Layer(self.states[rows], self.unit[rows], {})
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -74,11 +77,12 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One split at one position: its concepts and what was read of each type; by pair of types and control, the contrasts."""
+    """One split at one position: its concepts, which of them are compared, and what was read of each type; the contrasts by pair."""
 
     split: Split
     place: Place
     concepts: Sequence[Concept]
+    rounds: Rounds
     sides: dict[str, Side]
     contrasts: dict[tuple[str, str], dict[str, Contrast]]
     words: Words
@@ -96,6 +100,8 @@ def compare(ask: Compare, bench: Bench) -> Result:
     for split, concepts in ask.sets.items():
         left_out |= unseen(ask, bench, concepts)
         concepts = [concept for concept in concepts if concept.id not in left_out]
+        left_out |= lone(ask, concepts)
+        concepts = [concept for concept in concepts if concept.id not in left_out]
         words: dict = {}  # by what is shown: several positions of one text have the same words
         for place in ask.places:
             view = look(ask, bench, split, place, concepts, words)
@@ -107,7 +113,7 @@ def compare(ask: Compare, bench: Bench) -> Result:
                 for variant in (*ask.variants, *(v for v in wanted if v in EXTRA_VARIANTS))
                 for m in measure(ask, bench, view, variant, wanted)
             ]
-            clusters = None if ask.cluster is None else [c.facets.get(ask.cluster, c.id) for c in view.concepts]
+            clusters = None if ask.cluster is None else sources(ask, view.concepts)
             readings += bench.readings(measured, clusters, ask.intervals) + of_whole_sets(ask, bench, view, wanted)
             outcomes += items_behind(bench, measured, view, clusters) if place is ask.places[0] else []
     if not readings:
@@ -125,19 +131,32 @@ def unseen(ask: Compare, bench: Bench, concepts: Sequence[Concept]) -> dict[str,
     return found
 
 
+def sources(ask: Compare, concepts: Sequence[Concept]) -> list[str]:
+    """What items share that are not independent, or themselves."""
+    return [c.facets.get(ask.cluster or "", c.id) for c in concepts]
+
+
+def lone(ask: Compare, concepts: Sequence[Concept]) -> dict[str, str]:
+    """The takes that nothing can be compared with, by id, with the reason; none where there is but one meaning, which `look` refuses."""
+    labels = sources(ask, concepts)
+    return {concepts[i].id: ALONE for i in alone(labels)} if ask.takes and len(set(labels)) > 1 else {}
+
+
 def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[Concept], words: dict) -> View | None:
     """Read the items and hard negatives of one split; None where fewer than two types have this position."""
     types = [t for t in ask.types if bench.reads(t) and concepts and all(shown(place, t, c) is not None for c in concepts)]
     if len(types) < 2:
         return None
-    if len(concepts) < 2:
-        raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(concepts)}.")
+    rounds = rounds_of(sources(ask, concepts)) if ask.takes else one_round(len(concepts))
+    if len(rounds.first) < 2:
+        raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(rounds.first)}.")
     sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
     if place.show not in words:
         words[place.show] = words_of(ask, bench, place, types, concepts)
-    here, same = words[place.show], {name: matched_pairs(concepts, key, bench.seed) for name, key in ask.matched.items()}
+    here, same = words[place.show], {name: matched_pairs(concepts, key, bench.seed, rounds) for name, key in ask.matched.items()}
     matched = {pair: same | ({ALIKE: here.likes[pair]} if ask.alike else {}) for pair in pairs_of(ask, types)}
-    return View(split, place, concepts, sides, {pair: contrasts(sides, pair, matched[pair], len(concepts)) for pair in matched}, here)
+    found = {pair: contrasts(sides, pair, matched[pair], len(concepts)) for pair in matched}
+    return View(split, place, concepts, rounds, sides, found, here)
 
 
 def words_of(ask: Compare, bench: Bench, place: Place, types: Sequence[str], concepts: Sequence[Concept]) -> Words:
@@ -192,11 +211,12 @@ def negatives(ask: Compare, bench: Bench, place: Place, type: str, concepts: Seq
     return found
 
 
-def matched_pairs(concepts: Sequence[Concept], key, seed: int) -> tuple[list[int], list[int]]:
-    """Items that share `key` with another one, and for each such another one, drawn from the seed."""
+def matched_pairs(concepts: Sequence[Concept], key, seed: int, rounds: Rounds) -> tuple[list[int], list[int]]:
+    """Items that share `key` with another one of their round, and for each such another one, drawn from the seed."""
     rng, groups = np.random.default_rng(seed), {}
-    for i, concept in enumerate(concepts):
-        groups.setdefault(key(concept), []).append(i)
+    for number, rows in enumerate(rounds.rows):
+        for i in np.arange(len(concepts))[rows].tolist():
+            groups.setdefault((number, key(concepts[i])), []).append(i)
     items, partners = [], []
     for members in groups.values():
         if len(members) > 1:
@@ -279,22 +299,30 @@ def quantities(
     ask: Compare, view: View, a: Layer, b: Layer, types: tuple[str, str], wanted: Sequence[str]
 ) -> Iterator[tuple[Key, Rows, np.ndarray]]:
     """(key, items, values) of one pair of types at one layer; what several measures need is made once."""
-    group, back, every = "-".join(types), "-".join(reversed(types)), slice(None)
+    group, own = "-".join(types), torch.linalg.vecdot(a.unit, b.unit)
+    for rows in view.rounds.rows:
+        for (name, groups), values in among(a.of(rows), b.of(rows), types, wanted):
+            yield (name, groups, None), rows, values.numpy()
+    for name, contrast in view.contrasts[types].items() if "adjusted_cosine" in wanted else ():
+        yield ("adjusted_cosine", group, name), contrast.items, against(own, a, b, name, contrast).numpy()
+    if ask.result is not None:
+        yield from by_result(ask, view, a.states, b.states, group)
+
+
+def among(a: Layer, b: Layer, types: tuple[str, str], wanted: Sequence[str]) -> Iterator[tuple[tuple[str, str], Tensor]]:
+    """((measure, group), `[item]`) of items that all mean different things, each held against all others."""
+    group, back = "-".join(types), "-".join(reversed(types))
     pair = neighbours.Between(a.unit, b.unit)
     if "adjusted_cosine" in wanted:
-        yield ("adjusted_cosine", group, None), every, similarity.adjusted_cosine_items(a.states, b.states).numpy()
-        for name, contrast in view.contrasts[types].items():
-            yield ("adjusted_cosine", group, name), contrast.items, against(pair.own, a, b, name, contrast).numpy()
+        yield ("adjusted_cosine", group), similarity.adjusted_cosine_items(a.states, b.states)
     for name, both_ways in BOTH_WAYS.items():
         if name in wanted:
             for direction, values in zip((group, back), both_ways(pair), strict=True):
-                yield (name, direction, None), every, values.numpy()
+                yield (name, direction), values
     if "mexa" in wanted:
-        yield ("mexa", group, None), every, (pair.hits[0] * pair.hits[1]).numpy()
+        yield ("mexa", group), pair.hits[0] * pair.hits[1]
     if "mutual_knn" in wanted:
-        yield ("mutual_knn", group, None), every, neighbours.shared(a.nearest, b.nearest).numpy()
-    if ask.result is not None:
-        yield from by_result(ask, view, a.states, b.states, group)
+        yield ("mutual_knn", group), neighbours.shared(a.nearest, b.nearest)
 
 
 BOTH_WAYS = {
@@ -346,12 +374,21 @@ def pairs_of(ask: Compare, types: Iterable[str]) -> list[tuple[str, str]]:
 def of_whole_sets(ask: Compare, bench: Bench, view: View, wanted: Sequence[str]) -> list:
     """What is no mean over items: `p_value` of permuted meanings at the first position, and `cka` by layer."""
     rows = p_values(ask, bench, view) if "p_value" in wanted and view.place is ask.places[0] else []
-    for k in bench.chosen(ask.first_layer) if "cka" in wanted and len(view.concepts) > 3 else ():
+    for k in bench.chosen(ask.first_layer) if "cka" in wanted else ():
         states = {t: items_at(ask, bench, side, k) for t, side in view.sides.items()}
         for left, right in pairs_of(ask, view.sides):
-            value, columns = neighbours.cka(states[left], states[right]), view.columns(variant="raw", group=f"{left}-{right}")
-            rows += [bench.reading("cka", value, n=len(view.concepts), layer=k, **columns)] if np.isfinite(value) else []
+            value, n = cka_of(states[left], states[right], view.rounds)
+            columns = view.columns(variant="raw", group=f"{left}-{right}")
+            rows += [bench.reading("cka", value, n=n, layer=k, **columns)] if np.isfinite(value) else []
     return rows
+
+
+def cka_of(x: Tensor, y: Tensor, rounds: Rounds) -> tuple[float, int]:
+    """(mean over the rounds that have more than three items, by their size; how many items those have), nan and 0 without one."""
+    pairs = [(x[rows], y[rows]) for rows in rounds.rows]
+    pairs = [pair for pair in pairs if len(pair[0]) > 3]
+    sizes = [len(a) for a, _ in pairs]
+    return (float(np.average([neighbours.cka(*pair) for pair in pairs], weights=sizes)), sum(sizes)) if pairs else (float("nan"), 0)
 
 
 def items_at(ask: Compare, bench: Bench, side: Side, k: int) -> Tensor:
@@ -361,26 +398,28 @@ def items_at(ask: Compare, bench: Bench, side: Side, k: int) -> Tensor:
 
 
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
-    """Per pair of types, the chance of so high a peak when whole meanings are permuted inside their strata."""
-    rows, layers = [], bench.chosen(ask.first_layer)
-    facets = [tuple(c.facets.get(name) for name in ask.strata) for c in view.concepts]
+    """Per pair of types, the chance of so high a peak when whole meanings, with all their takes, are permuted inside their strata."""
+    rows, layers, first, takes = [], bench.chosen(ask.first_layer), view.rounds.first, view.rounds.takes
+    facets = [(*(view.concepts[i].facets.get(name) for name in ask.strata), n) for i, n in zip(first, takes, strict=True)]
     for left, right in pairs_of(ask, view.sides):
-        pairs = Layers(view.sides[left].items, view.sides[right].items, layers)
-        p = chance(pairs, view.words.tokens[left], view.words.tokens[right], facets, bench.seed)
-        rows.append(bench.reading("p_value", p, n=len(view.concepts), **view.columns(variant="raw", group=f"{left}-{right}")))
+        pairs = Layers(view.sides[left].items, view.sides[right].items, layers, view.rounds)
+        p = chance(pairs, view.words.tokens[left].of(first), view.words.tokens[right].of(first), facets, bench.seed)
+        rows.append(bench.reading("p_value", p, n=len(first), **view.columns(variant="raw", group=f"{left}-{right}")))
     return rows
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The states of both sides layer by layer, made anew at every walk and held one at a time."""
+    """The states of both sides layer by layer, a row for each meaning, made anew at every walk and held one at a time."""
 
     a: States
     b: States
     layers: Sequence[int]
+    rounds: Rounds
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return ((self.a.layer(k), self.b.layer(k)) for k in self.layers)
+        whole = self.rounds.side_by_side
+        return ((whole(self.a.layer(k)), whole(self.b.layer(k))) for k in self.layers)
 
 
 def chance(

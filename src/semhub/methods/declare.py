@@ -49,8 +49,9 @@ class Compare:
     `matched`: further controls by name, each a key; an item's negative is another item of the same key.
     `result`: key under which cosines are told apart as exact, same result and different result (catalogue row 5).
     `normed_end`: the last point is read after the final norm, as the release does. `cluster`: a facet that items share
-    when they are not independent. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched`
-    too, whose negative is the item of the same length that shares most tokens. `around`: compare only pairs with this type.
+    when they are not independent; with `takes` they mean the same, and are compared in rounds of one of each, so that none is another's
+    negative. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched` too, whose negative is the
+    item of the same length that shares most tokens. `around`: compare only pairs with this type.
     `left_out`: items that the task did not take, by split and reason.
     """
 
@@ -67,6 +68,7 @@ class Compare:
     normed_end: bool = False
     intervals: bool = True
     cluster: str | None = None
+    takes: bool = False
     strata: tuple[str, ...] = ()
     alike: bool = False
     special: bool = True

@@ -91,6 +91,7 @@ CONTROLS = {
     "as-text": "the words as plain text",
     "layer-0": "the same push at layer 0",
     "same-result": "same result",
+    "same-kind": "same kind of thing",
     "different-result": "different result",
     "same-last-operand": "same last number",
     "chance": "chance",

@@ -16,7 +16,7 @@ from semhub.tasks import LANGUAGES, Given, evenly, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("audio", *LANGUAGES)
-TAKES, ASKED_TAKES, RELEASE_CLIPS, CASES = 6, 3, 1_000, 56
+TAKES, FEW_TAKES, RELEASE_CLIPS, CASES = 6, 3, 1_000, 56
 REAL = ("vggsound", "spoken-digits")  # kinds of the user's own sounds
 MARK = MARKS["audio"]
 PROMPT = f"USER: {MARK}\nASSISTANT:"
@@ -24,6 +24,7 @@ ASKED = f"USER: {MARK}\nIs this animal a mammal?\nASSISTANT:"
 TOLD = f"USER: {MARK}\nThis is a {{}}. Is this animal a mammal?\nASSISTANT:"
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
+KINDS = {True: "mammal", False: "other animal", None: "no animal that is known"}
 # what a label of VGGSound must name for a question about it; the release has 56 such labels of 44 animals
 MAMMALS = tuple("dog cat horse cow sheep pig goat lion elephant monkey mouse donkey whale chimpanzee cheetah bear fox coyote otter".split())
 OTHERS = tuple(
@@ -82,42 +83,51 @@ def split(given: Given) -> str | None:
     needs=("audio",),
     data="sounds with labels: the world's, VGGSound (--data vggsound=FOLDER) or spoken digits (--data spoken-digits=FOLDER)",
     positions='last token of "USER: <audio>\\nASSISTANT:" and of the label; in sound also the mean over content',
-    baseline="the other labels; in sound also another take of the same sound, and permuted labels",
+    baseline="the other labels, and never another take of the same; in sound also another label of the same kind (mammals, other animals, "
+    "the rest), and permuted labels",
     measure="adjusted_cosine (the right label minus the mean over other labels); in sound also p_at_1, p_value; mrr, mutual_knn, cka",
     against="a value that is as high at layer 0, or in an untrained model",
 )
 def similarity(protocol: str, given: Given) -> Compare:
     """`paper` reproduces the release: last position against the label's last token, minus the mean over all *other labels*.
 
-    One clip for each label, so that the mean over other items is the mean over other labels. (SALMONN's prompt puts the sound between
-    <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
+    There one clip stands for each label, so that the mean over other items is the mean over all other labels. `sound` has several takes
+    of each, compared in rounds of one take a label and drawn together, label by label, for the interval. (SALMONN's prompt puts the
+    sound between <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
     """
-    every = sounds(given, takes=1)
-    found = one_for_each(every)
+    takes = 1 if protocol == "paper" else FEW_TAKES
+    every = sounds(given, takes)
+    found = first_takes(every, takes)
     spared = {split(given): {"another sound of the same label": len(every) - len(found)} | unheard(given, len(every))}
     types = ("audio", *(("en",) if protocol == "paper" else languages(given, found)))
-    if len(found) < 2:
+    if len({each.labels["en"] for each in found}) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
-    concepts = [concept_of(each, types) for each in found]
+    sets = {split(given): [concept_of(each, types) for each in found]}
     place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
     if protocol == "paper":
-        sets = {split(given): concepts}
         return Compare(types, sets, (place,), first_layer=1, normed_end=True, intervals=False, left_out=spared)
     places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
     measures = ("adjusted_cosine", "p_at_1", "p_value")
-    sets = {split(given): concepts}
-    return Compare(types, sets, places, ("raw", "centred"), measures, beside, around="audio", left_out=spared)
+    matched = {"same-kind": lambda concept: concept.facets["kind"]}
+    read = {"matched": matched, "cluster": "label", "takes": True, "around": "audio"}
+    return Compare(types, sets, places, ("raw", "centred"), measures, beside, **read, left_out=spared)
 
 
-def one_for_each(found: Sequence[Heard]) -> list[Heard]:
-    """The first clip of each label."""
-    return list({each.labels["en"]: each for each in reversed(found)}.values())[::-1]
+def first_takes(found: Sequence[Heard], most: int) -> list[Heard]:
+    """The first sounds of each label, so many at most, in order."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for each in found:
+        seen[each.labels["en"]] += 1
+        kept += [each] if seen[each.labels["en"]] <= most else []
+    return kept
 
 
 def concept_of(heard: Heard, types: Sequence[str]) -> Concept:
     forms = {t: Form(t, heard.labels[t]) for t in types if t != "audio"}
-    return Concept(heard.id, {"audio": Form("audio", PROMPT, None, heard.media), **forms}, facets={"source": heard.source})
+    facets = {"label": heard.labels["en"], "kind": KINDS[heard.mammal]}
+    return Concept(heard.id, {"audio": Form("audio", PROMPT, None, heard.media), **forms}, facets=facets)
 
 
 # 20. lens ------------------------------------------------------------------------------------------------------------
@@ -185,7 +195,7 @@ def intervention(protocol: str, given: Given) -> Repaint:
     The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth. In `sound` layer and strength are
     chosen on half of the animals by `right_share`, the share of the answer that the new animal asks for, and reported on the others.
     """
-    prompts, spared = animals(given, 1 if protocol == "paper" else ASKED_TAKES)
+    prompts, spared = animals(given, 1 if protocol == "paper" else FEW_TAKES)
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
     where = lambda prompt: "audio"  # noqa: E731
     asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10)), "left_out": spared}
@@ -204,7 +214,7 @@ def animals(given: Given, takes: int) -> tuple[list[Prompt], dict[str, int]]:
     """
     every = replace(given, limit=None)  # a limit is one of the questions
     heard = sounds(every, takes)
-    of_labels = one_for_each(heard) if any(name in given.data for name in REAL) else heard
+    of_labels = first_takes(heard, 1) if any(name in given.data for name in REAL) else heard
     found = [each for each in of_labels if each.mammal is not None]
     spared = {"another sound of the same label": len(heard) - len(of_labels)} | unheard(every, len(heard))
     spared |= {"its label names no animal that is known to be a mammal or none": len(of_labels) - len(found)}

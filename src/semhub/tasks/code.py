@@ -15,7 +15,7 @@ from semhub.types import Mark, Prompt
 TYPES = ("code", "en")
 CONJUNCTIONS = ("and", "or", "not")
 OTHERS = ("or", "not", "but", "if", "so")  # words of the same kind and frequency as "and"
-PROGRAMS, MARKS, STEERED = 400, 2000, 80
+PROGRAMS, MARKS, STEERED = 400, 2000, 120
 WORDS, NEUTRAL = ("start", "end"), ("first", "last")
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"wrong": True, "floor": True, "anchor": True, "accuracy": True, "cluster": "source"}

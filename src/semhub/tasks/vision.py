@@ -5,7 +5,7 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
@@ -20,6 +20,7 @@ from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("image", *LANGUAGES)
 IMAGES, RELEASE_IMAGES, CASES, SIDE = 200, 1_000, 48, 256
+SHADES, SHADE = 6, 16  # of each colour in sound; how far they lie from the colour, of 255
 MARK, ASKED = MARKS["image"], "What is in the image?\n" + MARKS["image"]
 PLAIN = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
 PAINTS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
@@ -152,27 +153,40 @@ def split(given: Given) -> str | None:
     paper="section 4.7; PROTOCOL row 15",
     types=TYPES,
     needs=("image",),
-    data="four plain images of 256 x 256 pixels",
+    data="four plain images of 256 x 256 pixels; in sound six shades of each of the world's nine colours",
     positions="every position of the image",
-    baseline='"white"; in sound also the names of the other colours, and random states of the same length',
+    baseline='"white" (but for white images); in sound also the names of the other colours, and random states of the same length',
     measure="share (of positions whose likeliest word is the colour's); in sound also share_rise over layer 0 and share_excess",
     against='the colour spoken no oftener than "white" and the other colours',
 )
 def color_lens(protocol: str, given: Given) -> DecodeMedia:
-    """`paper` reproduces the release: raw residual, share of image positions whose top-1 is the colour word, against "white"."""
-    sights = [plain_sight(color, rgb, protocol) for color, rgb in PLAIN.items()]
-    types = ("en",) if protocol == "paper" else given.among(LANGUAGES)
+    """`paper` reproduces the release: raw residual, share of image positions whose top-1 is the colour word, against "white".
+
+    In `sound`, a model that names one colour whatever it sees is right of one image in nine, as the other names are on average.
+    """
     if protocol == "paper":
-        return DecodeMedia(types, {None: sights}, "share", Lens({None: "none"}, **NORMED_END), added=False)
-    return DecodeMedia(types, {None: sights}, "share", Lens(READ["norms"], floor=True), rise=True)
+        sights = [plain_sight(color, rgb) for color, rgb in PLAIN.items()]
+        return DecodeMedia(("en",), {None: sights}, "share", Lens({None: "none"}, **NORMED_END), added=False)
+    every = [shade(color, number, given.seed) for color in pictures.RGB for number in range(SHADES)]
+    kept = evenly(every, given.many(len(every)))
+    left_out = given.beyond(len(every), len(kept))
+    return DecodeMedia(given.among(LANGUAGES), {None: kept}, "share", Lens(**READ), rise=True, left_out=left_out)
 
 
-def plain_sight(color: str, rgb: tuple[int, int, int], protocol: str) -> Sight:
-    pixels = np.full((SIDE, SIDE, 3), rgb, dtype=np.uint8)
+def shade(color: str, number: int, seed: int) -> Sight:
+    """A plain image near one of the world's colours, in `sound`."""
+    rng = np.random.default_rng([seed, number, *color.encode()])
+    rgb = np.clip(np.array(pictures.RGB[color]) + rng.uniform(-SHADE, SHADE, 3), 0, 255)
+    return replace(plain_sight(color, rgb, tuple(pictures.RGB)), id=f"plain:{color}:{number}")
+
+
+def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) -> Sight:
+    """An image of that colour alone, its name, and as wrong words "white" and the names of `others`."""
+    pixels = np.full((SIDE, SIDE, 3), np.rint(rgb), dtype=np.uint8)
     said = lambda *colors: {t: tuple(Look(pictures.color_word(t, c)) for c in colors) for t in LANGUAGES}  # noqa: E731
-    wrong = {"white": said("white")}
-    if protocol == "sound":
-        wrong["wrong-word"] = said(*(other for other in PLAIN if other != color))
+    wrong = {"white": said("white")} if color != "white" else {}
+    if others:
+        wrong["wrong-word"] = said(*(other for other in others if other != color))
     return Sight(f"plain:{color}", "image", Form("image", MARK, None, Media("image", pixels)), said(color), wrong, {"source": color})
 
 
