@@ -63,6 +63,15 @@ def test_a_push_is_shown_over_all_prompts_at_the_setting_chosen(tmp_path):
     assert [row["value"].value] == pytest.approx(of(model=row["model"], control=None)) and row["n"] == row["value"].n == 32
     assert [row["its value"].value] == pytest.approx(of(model=row["control model"], control=None))
     assert [row["under it"].value] == pytest.approx(of(model=row["model"], control="random-direction", layer=4))
-    assert "over all prompts" in row["measure"] and row["at"] == "layer 4, strength 1" and "no change" in CAPTION
+    assert row["measure"].endswith("over all 32 prompts (19 judged)") and row["at"] == "layer 4, strength 1" and "no change" in CAPTION
     verdict = next(v for v in run.judged("used") if v.group == "en>es")
     assert verdict.n == row["n"] and (verdict.layer, verdict.strength) == (4, 1.0)
+
+
+def test_a_push_whose_outputs_cannot_be_judged_says_so(tmp_path):
+    rows = [row for row in everything() if not row.measure.startswith("sentiment_")]
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.0, "variant": "all", "n": 32}
+    rows += [Reading(**row.row() | nothing) for row in everything() if row.measure.startswith("sentiment_")]
+    table = overview_table(read_run(write(tmp_path / "run", rows)))
+    (row,) = (dict(zip(table.columns, row, strict=True)) for row in table.rows if row[0] == "multilingual/steering")
+    assert row["measure"].endswith("over all 32 prompts (0 judged)") and row["value"].value == 0 and row["n"] == 32

@@ -3,11 +3,13 @@
 Chooses which measure, group and place stand for a task; every number is a reading as it lies in the store.
 """
 
+from dataclasses import dataclass
+
 from semhub.report.folder import Run
 from semhub.report.tables import Cell, Table, line_of, place, table
 from semhub.report.words import control_name, measure_name, pair_name
 from semhub.verdicts.evidence import Subject
-from semhub.verdicts.slices import Estimate, at, curve, distinct, middle, peak, where
+from semhub.verdicts.slices import Estimate, at, curve, distinct, headline, middle, peak, where
 from semhub.verdicts.used import ALL, CHANGE, over_all, setting
 
 # The measure that stands for a task, the first of these that it has: a change where something was pushed, else a difference of
@@ -31,45 +33,54 @@ CAPTION = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands for a model, where it was read, and over which prompts, where some of them cannot be judged."""
+
+    value: Estimate
+    at: str
+    over: str = ""
+
+
 def row_of(run: Run, task: str) -> dict[str, Cell] | None:
     frame = run.part(task=task, model=run.main.name)
-    measure = leading(where(frame, control=None))
+    measure = str(leading(where(frame, control=None)))
     own = where(frame, measure=measure)
-    plain = over_all(where(own, control=None)) if len(own) else own
-    group = next(iter(distinct(plain["group"])), None)
-    top, where_read = shown(run, task, str(measure), group, run.main)
+    plain = where(own, control=None)
+    group = next(iter(distinct(over_all(plain)["group"])), None) if len(plain) else None
+    top = shown(run, task, measure, group, run.main)
     if top is None:
         return None
     return {
         "task": task,
         "model": run.main.name,
         "role": run.main.role or "–",
-        "measure": measure_name(str(measure)) + (", over all prompts" if ALL in set(plain["variant"]) else ""),
+        "measure": measure_name(measure) + top.over,
         "group": pair_name(str(group)) if group else "–",
-        "value": top,
-        "at": where_read,
-        "n": top.n,
-        **control_model(run, task, str(measure), group, top),
-        **control_row(own, group, top),
+        "value": top.value,
+        "at": top.at,
+        "n": top.value.n,
+        **control_model(run, task, measure, group, top.value),
+        **control_row(own, group, top.value),
     }
 
 
-def shown(run: Run, task: str, measure: str, group: object, subject: Subject) -> tuple[Estimate | None, str]:
-    """What stands for a model and where it was read: a push at the model's own setting, else the highest middle value."""
-    rows = headline_of(run, task, measure, group, subject)
+def shown(run: Run, task: str, measure: str, group: object, subject: Subject) -> Shown | None:
+    """Of a push, what it does at the model's own setting; else the highest middle value."""
+    rows = run.part(task=task, model=subject.name, measure=measure, group=group, control=None)
     if measure.endswith(CHANGE):
         layer, strength = setting(run.evidence, task, measure.removesuffix(CHANGE), str(group), subject)
-        if found := at(curve(where(rows, layer=layer), "strength"), strength):
-            return found, f"layer {layer:g}, strength {strength:g}"
-    points = line_of(rows)
+        there = lambda found: at(curve(where(found, layer=layer), "strength"), strength)  # noqa: E731
+        if found := there(over_all(rows)):
+            return Shown(found, f"layer {layer:g}, strength {strength:g}", over(rows, found.n, there(headline(where(rows, variant=None)))))
+    points = line_of(over_all(rows))
     top = peak(middle(points, run.last_layer(task)) or points)
-    return top, place(top) if top else "–"
+    return Shown(top, place(top)) if top else None
 
 
-def headline_of(run: Run, task: str, measure: str, group: object, subject: Subject):
-    """The readings of one model that a row may speak of."""
-    rows = run.part(task=task, model=subject.name, measure=measure, control=None)
-    return where(over_all(rows), group=group)
+def over(rows, n: int, judged: Estimate | None) -> str:
+    """Over how many prompts a push was read, where some need not be judged, and how many were."""
+    return f", over all {n} prompts ({judged.n if judged else 0} judged)" if ALL in set(rows["variant"]) else ""
 
 
 def leading(frame) -> str | None:
@@ -80,8 +91,9 @@ def leading(frame) -> str | None:
 def control_model(run: Run, task: str, measure: str, group: object, top: Estimate) -> dict[str, Cell]:
     """The same reading of the run's first control model that has it; of a push, at the control's own setting."""
     for control in run.controls:
-        pushed = shown(run, task, measure, group, control)[0] if measure.endswith(CHANGE) else None
-        if found := pushed or nearest(line_of(headline_of(run, task, measure, group, control)), top):
+        rows = run.part(task=task, model=control.name, measure=measure, group=group, control=None)
+        pushed = shown(run, task, measure, group, control) if measure.endswith(CHANGE) else None
+        if found := pushed.value if pushed else nearest(line_of(over_all(rows)), top):
             return {"control model": control.name, "its value": found}
     return {"control model": "–", "its value": None}
 
