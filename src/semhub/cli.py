@@ -51,10 +51,14 @@ def semhub(context: typer.Context, version: Annotated[bool, typer.Option("--vers
 
 @app.command()
 def run(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks or domains (see semhub list); default: all that fit (of the bundled model: suite main).")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tasks or domains (semhub list); default: all that fit, of the bundled model suite main."),
+    ] = None,
     model: Model = None,
     suite: Annotated[
-        str | None, typer.Option(help="A named set of tasks: main, paper (all 21 that fit) or controls (what a default run has no time for).")
+        str | None,
+        typer.Option(help="A set of tasks: main, paper (all 21 that fit), controls (what a default run has no time for)."),
     ] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
     pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,

@@ -284,9 +284,7 @@ def generate_all(bench: Bench, asks: Sequence[Ask], sampled: Sampled, first: boo
     texts = list(dict.fromkeys(p for ask in asks for p in ask.prompts if isinstance(p, str)))
     longest = max((len(encoding.ids) for encoding in bench.model.encode(texts)), default=64)
     most = max(8, bench.batch_tokens // longest)
-    rows = bench.model.generate_all(
-        asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=most, first=first
-    )
+    rows = bench.model.generate_all(asks, max_new_tokens=sampled.tokens, sampling=sampling, seeds=seeds, batch_rows=most, first=first)
     return [by_strength(ask, found, len(seeds)) for ask, found in zip(asks, rows, strict=True)]
 
 

@@ -52,9 +52,7 @@ def bundled() -> list[Bundled]:
     folders = sorted(path for path in SHELF.iterdir() if (path / "config.json").is_file()) if SHELF.is_dir() else []
     stored = [described(folder) for folder in folders]
     twins = [
-        Bundled(twin_name(hub.name), "control:untrained", hub.format, hub.types, made_from=hub.path)
-        for hub in stored
-        if hub.role == "hub"
+        Bundled(twin_name(hub.name), "control:untrained", hub.format, hub.types, made_from=hub.path) for hub in stored if hub.role == "hub"
     ]
     return sorted([*stored, *twins, *together(stored)], key=lambda each: (each.role != "hub", each.name != HUB, each.name))
 
