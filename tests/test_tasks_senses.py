@@ -153,6 +153,7 @@ def test_plain_images_are_shades_of_the_world_s_colors():
         wrong = {look.word for look in sight.wrong["wrong-word"]["en"]}
         assert said == {color} and wrong == set(pictures.RGB) - {color}
         assert ("white" in sight.wrong) == (color != "white")
+        assert next(iter(sight.wrong)) == "wrong-word"  # what the overview shows beside the value: as likely by chance
 
 
 def test_a_model_that_names_one_color_only_is_no_better_than_chance():

@@ -184,9 +184,8 @@ def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) ->
     """An image of that colour alone, its name, and as wrong words "white" and the names of `others`."""
     pixels = np.full((SIDE, SIDE, 3), np.rint(rgb), dtype=np.uint8)
     said = lambda *colors: {t: tuple(Look(pictures.color_word(t, c)) for c in colors) for t in LANGUAGES}  # noqa: E731
-    wrong = {"white": said("white")} if color != "white" else {}
-    if others:
-        wrong["wrong-word"] = said(*(other for other in others if other != color))
+    wrong = {"wrong-word": said(*(other for other in others if other != color))} if others else {}
+    wrong |= {"white": said("white")} if color != "white" else {}
     return Sight(f"plain:{color}", "image", Form("image", MARK, None, Media("image", pixels)), said(color), wrong, {"source": color})
 
 
