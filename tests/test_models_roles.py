@@ -77,7 +77,7 @@ def test_a_grown_folder_is_what_its_recipe_says(tmp_path):
 
 def test_a_run_of_random_weights_says_so_and_finds_nothing(tmp_path):
     model = saved("gpt2", tmp_path / "random")
-    run = jobs.run(["multilingual/similarity"], model, out=tmp_path / "run", limit=6, types=("en", "es"), twin=True)
+    run = jobs.run(["multilingual/similarity"], model, out=tmp_path / "run", limit=6, types=("en", "es"), twins=1)
     spec = json.loads((run.folder / "spec.json").read_text())
     told = {each["name"]: each["role"] for each in spec["models"]}
     assert told == {str(model): "mechanics", f"{model}-untrained": "control:untrained"}
