@@ -149,6 +149,21 @@ def test_asks_run_together_equal_the_plain_loop(kind):
         assert ids_of(found) == expected(model, SHORT[:3], ask.edits, (1.0, 2.0), (3,), sampling=sampling)
 
 
+@pytest.mark.parametrize("rows", [3, 64])
+def test_the_first_logits_are_those_of_the_prompt_under_the_edits_and_come_once(rows):
+    model, asks = opened("gpt2"), [Ask(SHORT[:3]), Ask(SHORT[1:4], (Edit(2, add(4 * vector(1)), "all"),), (1.0, -2.0))]
+    made = generate_all(model, asks, max_new_tokens=2, sampling=Sampling(temperature=1.3), seeds=(3, 5), batch_rows=rows, first=True)
+    for ask, found in zip(asks, made, strict=True):
+        for each in found:
+            assert (each.first is None) == (each.seed == 5)
+            if each.first is not None:
+                edits = [dataclasses.replace(e, change=add(each.strength * 4 * vector(1))) for e in ask.edits]
+                with model.edit(*edits):
+                    state = model.read([ask.prompts[each.prompt]], layers=[model.layers])[0]
+                assert torch.allclose(each.first, model.head.logits(model.head.norm(state))[0].float(), atol=1e-4)
+    assert all(each.first is None for found in generate_all(model, asks, max_new_tokens=1) for each in found)
+
+
 def watched(monkeypatch, model):
     """The shape of every pass that reaches the first block, and of every pass that block really computes."""
     entered, computed = [], []

@@ -305,6 +305,21 @@ def test_prompts_that_cannot_be_judged_count_as_no_change():
     assert of(pushes(), left) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("left", "word"), [(60, "contradicted"), (20, "contradicted"), (19, "undecided"), (0, "undecided")])
+def test_outputs_that_cannot_be_judged_contradict_nothing(left, word):
+    """No change over all prompts says nothing where hardly one of them could show a change."""
+    sure = [Reading(**r.row() | {"value": 0.0, "low": -0.05, "high": 0.05, "n": 60}) for r in pushes()]
+    seen = [Reading(**r.row() | {"n": left}) for r in sure] if left else []
+    found = verdict(seen + over_all(sure))
+    assert found.verdict == word and ("few" in found.reasons) == (word == "undecided")
+
+
+def test_a_push_that_hardly_any_output_survives_is_not_supported():
+    few = [Reading(**r.row() | {"n": 5}) for r in pushes()]
+    found = verdict(few + over_all(pushes()))
+    assert (found.verdict, found.reasons) == ("undecided", ("few",)) and "5 items of" in found.objections[0]
+
+
 def test_a_push_that_is_tried_one_way_only_is_asked_for_that_one():
     found = verdict(pushes(down=None))
     assert found.verdict == "supported" and [c.name for c in found.controls][0] == "upward" and len(found.controls) == 5

@@ -62,13 +62,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked: the edits of each ask, and what holds for every row alike."""
+    """What is asked: the edits of each ask, and what holds for every row alike. `first`: the seed whose rows bring their first logits."""
 
     edits: tuple[tuple[Edit, ...], ...]
     tokens: int
     sampling: Sampling
     stop: tuple[str, ...]
-    first: bool
+    first: int | None
 
 
 @dataclass
@@ -133,10 +133,11 @@ def generate_all(
 ) -> list[list[Generation]]:
     """What `generate` gives for each ask, all of them as rows of the same batches; no row feels another's edits.
 
-    `first`: rows also bring the logits of their first new token (`vocab` numbers a row, on the CPU).
+    `first`: rows of the first seed also bring the logits of their first new token (`vocab` numbers a row, on the CPU), which no
+    seed changes.
     """
     stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    wanted = Wanted(tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, stops, first)
+    wanted = Wanted(tuple(tuple(ask.edits) for ask in asks), max_new_tokens, sampling, stops, seeds[0] if first else None)
     rows = [row for number, ask in enumerate(asks) for row in rows_of(model, number, ask, seeds, max_new_tokens)]
     # by length for little padding, and by tokens so that equal prompts are run together
     order = sorted(range(len(rows)), key=lambda row: (len(rows[row].encoding), rows[row].encoding.ids))
@@ -204,7 +205,8 @@ def one_batch(model, batch: Sequence[Row], wanted: Wanted) -> list[Generation]:
     begun = [prefilled(model, padded(part, width, device), part, wanted) for part in grouped(batch, wanted)]
     caches, logits, masks = zip(*begun, strict=True)
     state = Decoding.begun(batch, joined(caches), torch.cat(logits), torch.cat(masks), wanted)
-    firsts = state.logits.float().cpu() if wanted.first else [None] * len(batch)
+    own = lambda place: state.logits[place].to("cpu", torch.float32, copy=True)  # noqa: E731
+    firsts = [own(place) if row.seed == wanted.first else None for place, row in enumerate(batch)]
     written = continued(model, state, wanted)
     return [
         Generation(row.prompt, row.seed, row.strength, cut(text_of(model, row, ids), wanted.stop), tuple(ids), first)

@@ -12,6 +12,7 @@ from random import Random
 from semhub.data.world import sounds as world
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
+from semhub.methods.rounds import takes_before
 from semhub.tasks import LANGUAGES, Given, evenly, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
@@ -116,12 +117,8 @@ def similarity(protocol: str, given: Given) -> Compare:
 
 def first_takes(found: Sequence[Heard], most: int) -> list[Heard]:
     """The first sounds of each label, so many at most, in order."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for each in found:
-        seen[each.labels["en"]] += 1
-        kept += [each] if seen[each.labels["en"]] <= most else []
-    return kept
+    before = takes_before([each.labels["en"] for each in found])
+    return [each for each, earlier in zip(found, before, strict=True) if earlier < most]
 
 
 def concept_of(heard: Heard, types: Sequence[str]) -> Concept:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from semhub.models.bundled import twin_of
 from semhub.types import COLUMNS, KEY
 from semhub.verdicts.slices import where
 
@@ -55,7 +56,8 @@ class Subject:
     @property
     def extra(self) -> bool:
         """Whether this is one more untrained twin, of another seed, that is there for the spread among twins alone."""
-        return self.role == UNTRAINED and re.search(r"-untrained-\d+$", self.name) is not None
+        model_and_seed = twin_of(self.name) if self.role == UNTRAINED else None
+        return model_and_seed is not None and model_and_seed[1] > 0
 
     @property
     def mechanics(self) -> bool:

@@ -29,7 +29,7 @@ NEEDS = {
     "effect": (
         "the mean change of the target in the direction wanted, over both directions where both were tried, and over all prompts where "
         "the run counts them (an output that cannot be judged, since it left its language, is no change); "
-        "the whole interval at or above `push`, on at least `enough` prompts"
+        "the whole interval at or above `push`; in each direction at least `enough` prompts could be judged, or nothing is said"
     ),
     "upward, downward": "the change in each direction that was tried above 0 with its interval",
     "controls": (
@@ -73,7 +73,8 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
     measure = f"{target}{CHANGE}"
     facts = {"measure": measure, "layer": layer, "strength": strength}
     verdict = Verdict(CLAIM, group, model.name, model.role, task, **facts)
-    changes = over_all(evidence.rows(task, model.name, measure, group=group))
+    rows = evidence.rows(task, model.name, measure, group=group)
+    changes = over_all(rows)
     split = next(iter(distinct(changes["split"])), None)
     ways = changed(changes, layer, strength)
     if not ways:
@@ -86,14 +87,15 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
         *beyond(evidence.rows(task, model.name, target + EXCESS, group=group), layer, strength, ways, limits),
         *rivals(evidence, model, task, target, group, ways, effect, limits),
     )
-    chosen_apart = CHOOSE in set(evidence.rows(task, model.name, measure, group=group)["split"])
+    chosen_apart = CHOOSE in set(rows["split"])
     p = chance(ways, items)
     p = p if p is None or chosen_apart else min(1.0, p * tried(changes))
     ends = {"effect": effect.value, "low": effect.low, "high": effect.high, "n": effect.n, "split": split}
     verdict = replace(verdict, **ends, p_raw=p, controls=controls)
     absent = missing(controls, layer, evidence.last_layer(model, task, measure), limits)
     drift = evidence.rows(task, model.name, "drift", group=group, layer=layer)
-    return Case(verdict, limits.push, None, tuple(absent), tuple(remaining(drift, chosen_apart, strength, limits)))
+    objections = tuple(remaining(drift, chosen_apart, strength, limits))
+    return Case(verdict, limits.push, None, tuple(absent), objections, judged=judged(rows, layer, strength, ways))
 
 
 def setting(evidence: Evidence, task: str, target: str, group: str, model: Subject) -> tuple[float | None, float | None]:
@@ -127,6 +129,15 @@ def flipped(found: Estimate) -> Estimate:
 def counted(changes: pd.DataFrame) -> bool:
     """Whether prompts whose outputs cannot be judged are counted, as no change."""
     return ALL in set(changes["variant"])
+
+
+def judged(rows: pd.DataFrame, layer: float, strength: float, ways: dict[int, Estimate]) -> int | None:
+    """On how many prompts the change could show, in the direction that has fewest; None where no others are counted."""
+    if not counted(rows):
+        return None
+    own = headline(where(rows, variant=None))
+    points = curve(where(own, layer=layer), "strength") if len(own) else ()
+    return min(found.n if (found := at(points, way * strength)) else 0 for way in ways)
 
 
 def change_of_items(found: pd.DataFrame, layer: float, strength: float, every: bool) -> pd.DataFrame:

@@ -84,7 +84,8 @@ class Case:
     `smallest`: the smallest effect of interest. `lower`: the lower end of the effect among all places from which its own was picked
     (by default that of the effect itself). `upper`: the highest upper end of all places where the effect might have been
     (by default that of the effect itself). `missing`: what had to be measured and was not (name, sentence).
-    `remaining`: objections that stand whatever the verdict is.
+    `remaining`: objections that stand whatever the verdict is. `judged`: on how many of the items the effect could have shown
+    (by default on all of them).
     """
 
     verdict: Verdict
@@ -93,6 +94,11 @@ class Case:
     missing: tuple[tuple[str, str], ...] = ()
     remaining: tuple[str, ...] = field(default=())
     lower: float | None = None
+    judged: int | None = None
+
+    @property
+    def telling(self) -> int:
+        return self.verdict.n if self.judged is None else self.judged
 
 
 def decided(case: Case, p: float | None, tests: int, limits: Thresholds) -> Verdict:
@@ -104,15 +110,16 @@ def decided(case: Case, p: float | None, tests: int, limits: Thresholds) -> Verd
     found = case.verdict
     reasons = tuple(against(case, p, tests, limits))
     word = UNDECIDED if reasons else SUPPORTED
-    if judgeable(found, limits) and upper_end(case) < case.smallest:
+    if judgeable(case, limits) and upper_end(case) < case.smallest:
         word, below = CONTRADICTED, f"its upper end lies below {case.smallest:g}, the smallest effect of interest"
         reasons = (("below", f"The effect is {told(found.estimate)}: {below}."),)
     objections = (*(text for _, text in reasons), *case.remaining)
     return replace(found, verdict=word, p=p, objections=objections, reasons=tuple(name for name, _ in reasons))
 
 
-def judgeable(found: Verdict, limits: Thresholds) -> bool:
-    return found.estimate is not None and found.estimate.interval is not None and found.n >= limits.enough
+def judgeable(case: Case, limits: Thresholds) -> bool:
+    estimate = case.verdict.estimate
+    return estimate is not None and estimate.interval is not None and case.telling >= limits.enough
 
 
 def upper_end(case: Case) -> float:
@@ -127,8 +134,9 @@ def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequ
     if found.estimate.interval is None:
         return [("no-interval", "There is no interval, so nothing is claimed.")]
     reasons = []
-    if found.n < limits.enough:
-        reasons.append(("few", f"It rests on {found.n} items; at least {limits.enough} are wanted."))
+    if case.telling < limits.enough:
+        of = "" if case.telling == found.n else f" of {found.n}; the others could not be judged"
+        reasons.append(("few", f"It rests on {case.telling} items{of}; at least {limits.enough} are wanted."))
     lower = found.low if case.lower is None else min(case.lower, found.low)
     if not lower >= case.smallest:
         picked = "" if found.low < case.smallest else f", {short(lower)} for the best of several layers,"
