@@ -55,7 +55,7 @@ BECAUSE = {
     "below": "the effect is too small to matter",
     "unmeasured": "no layer was read between the first and the last",
     "no-interval": "there is no interval, so nothing is claimed",
-    "few": "there are too few items to speak of",
+    "few": "too few items could be judged",
     "small": "the effect may be smaller than what would matter",
     "untrained-twin": "no untrained twin of the model was run",
     "negatives": "no harder negatives were measured",
