@@ -1,14 +1,17 @@
 """Which items are compared with one another, where several of them are takes of one meaning (two barks and one word, "dog").
 
-Knows labels of meanings and places of items, and neither states nor what was said or heard.
+Knows labels of meanings and places of items, and neither states nor what was said or heard. Tasks count takes with it while they
+declare, which loads no torch.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Rows = np.ndarray | slice  # indices of rows, or all of them
 
@@ -33,14 +36,15 @@ class Rounds:
         """`[meaning]`: how many takes there are of each."""
         return np.bincount(self.meaning).tolist()
 
-    def side_by_side(self, states: Tensor) -> Tensor:
+    def side_by_side(self, states: "Tensor") -> "Tensor":
         """`states: [item, dim]` -> `[meaning, round x dim]`: the takes of a meaning at length 1 each, zeros where a round has none.
 
         The dot product of two such rows is the sum over rounds of the takes' cosines.
         """
         if len(self.rows) == 1:
             return states
-        unit = torch.nn.functional.normalize(states.double(), dim=-1)
+        states = states.double()
+        unit = states / states.norm(dim=-1, keepdim=True).clamp(min=1e-12)
         found = unit.new_zeros(len(self.first), len(self.rows), states.shape[-1])
         for number, rows in enumerate(self.rows):
             found[self.meaning[rows], number] = unit[rows]
