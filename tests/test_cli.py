@@ -78,7 +78,7 @@ def test_options_reach_the_tasks(world, capsys, monkeypatch):
     seen = []
     monkeypatch.setattr(engine, "perform_task", lambda task, model, **given: seen.append(given) or fake_run.perform(task, model, **given))
     words = "run space/near --protocol paper --seed 3 --limit 5 --layers 0,2-3 --types en,zh"
-    more = "--batch-tokens 99 --scorers hf --no-controls --out here"
+    more = "--batch-tokens 99 --scorers hf --controls none --out here"
     assert semhub(*words.split(), *more.split()) == 0
     (given,) = seen
     assert {key: given[key] for key in ("protocol", "seed", "limit", "layers", "types", "batch_tokens", "scorers")} == {
@@ -246,12 +246,12 @@ def test_a_lens_reaches_the_tasks_and_is_part_of_what_was_asked(world, capsys, m
     monkeypatch.setattr(engine, "perform_task", perform)
     lens = TunedLens({0: (torch.eye(2), torch.zeros(2))}, {"dim": 2, "depth": 1})
     save(lens, world / "lens")
-    assert semhub("run", "space/near", "--no-controls", "--lens", "lens", "--out", "here") == 0
+    assert semhub("run", "space/near", "--controls", "none", "--lens", "lens", "--out", "here") == 0
     assert seen[0].hash == lens.hash
     spec = json.loads((world / "here" / "spec.json").read_text())
     assert spec["own_lens"] == lens.hash and spec["lens"] == "lens"
     capsys.readouterr()
-    assert "own_lens" in refused(capsys, "run", "space/near", "--no-controls", "--out", "here")
+    assert "own_lens" in refused(capsys, "run", "space/near", "--controls", "none", "--out", "here")
     assert "holds no lens" in refused(capsys, "run", "space/near", "--lens", "here")
 
 

@@ -170,12 +170,14 @@ def test_a_recipe_varied_in_one_thing():
 
 
 def test_planted_pairs_are_scenes_beside_what_the_wrong_dictionary_makes_of_them():
-    concepts = hub_measures.planted(20, ("en", "zh"))
-    true = {world.renderer("en").scene(scene): scene for scene in _scenes()}
-    known = [concept for concept in concepts if concept.text("en") in true]
-    assert len({concept.text("zh") for concept in concepts}) == 20 and known
-    for concept in known:
-        assert concept.text("zh") == world.renderer("zh").scene(deranged.meaning(true[concept.text("en")]))
+    true = world.scenes(20, "dev", ("en", "zh"), bridged=True)
+    planted = world.scenes(20, "dev", ("en", "zh"), bridged=True, planted=True)
+    meant = {world.renderer("zh").scene(scene): scene for scene in _scenes()}
+    assert [c.text("en") for c in planted] == [c.text("en") for c in true]
+    for told, made in zip(true, planted, strict=True):
+        assert made.text("zh") == world.renderer("zh").scene(deranged.meaning(meant[told.text("zh")])) != told.text("zh")
+        swapped = made.contrasts["swapped"].text("zh")
+        assert swapped == world.renderer("zh").scene(deranged.meaning(meant[told.text("zh")].swapped()))
 
 
 def _scenes():
@@ -183,8 +185,12 @@ def _scenes():
 
     from semhub.data.world import meanings
 
-    rng = Random("planted:dev:0")
-    return [meanings.scene(rng, "dev", bridged=True) for _ in range(30)]
+    rng, found = Random("scenes:dev:True:0"), {}
+    while len(found) < 20:
+        scene = meanings.scene(rng, "dev", bridged=True)
+        if scene not in found:
+            found[scene] = meanings.same_ending(rng, scene, True)
+    return list(found)
 
 
 SEES = """

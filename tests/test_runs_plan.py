@@ -1,6 +1,7 @@
 """Planning: which tasks on which models, under which name, and what makes two runs the same."""
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import fake_run
 from semhub.data import sources
 from semhub.errors import BadInput, UnknownName
+from semhub.models.bundled import CONTROLS, RECIPES, role_of
 from semhub.runs import Opening, hosts, plan
 from semhub.runs.spec import parse_data, parse_layers, parse_types
 from semhub.tasks import SUITES
@@ -92,8 +94,23 @@ def test_a_twin_is_made_for_any_model_and_asked_about_similarity_alone(monkeypat
         plan.prepare((), "hub", twins=-1)
 
 
-def test_controls_can_be_left_out():
-    assert asked(controls=False)[1] == ["hub"]
+def test_controls_are_left_out_or_chosen_by_kind(monkeypatch):
+    assert asked(controls="none")[1] == ["hub"]
+    shelf = [
+        *BUNDLED,
+        *(SimpleNamespace(name=f"hub-{kind}", role=f"control:{kind}", types=("en",), path=None) for kind in ("apart", "deranged")),
+    ]
+    monkeypatch.setattr(plan, "_bundled", lambda: shelf)
+    assert asked()[1] == ["hub", "hub-untrained"], "a usual run has no time for the others"
+    assert asked(controls="all")[1] == ["hub", "hub-untrained", "hub-apart", "hub-deranged"]
+    assert asked(controls="deranged, untrained")[1] == ["hub", "hub-untrained", "hub-deranged"]
+    with pytest.raises(UnknownName, match="derranged.*deranged"):
+        asked(controls="derranged")
+
+
+def test_every_kind_of_control_can_be_grown_or_made():
+    grown = {role_of(tomllib.loads(path.read_text())) for path in RECIPES.glob("semhub-text*.toml")} - {"hub"}
+    assert {f"control:{kind}" for kind in CONTROLS} == grown | {"control:untrained"}
 
 
 def test_a_control_is_run_alone():
@@ -133,7 +150,7 @@ def test_a_suite_without_a_model_asks_each_task_of_the_bundled_hub_that_can_answ
         ("space/near", "hub-untrained"),
     ]
     assert asked(["space/seen"]) == (["space/seen"], ["other", "other-mispaired"])
-    assert asked(["space"], controls=False) == (["space/near", "space/seen"], ["hub", "other"])
+    assert asked(["space"], controls="none") == (["space/near", "space/seen"], ["hub", "other"])
 
 
 def test_a_task_prefers_the_format_that_the_paper_asks():
@@ -187,7 +204,7 @@ def test_the_same_question_finds_the_same_folder_and_another_does_not():
         {"limit": 3},
         {"layers": (1,)},
         {"types": ("en", "zh")},
-        {"controls": False},
+        {"controls": "none"},
         {"opening": Opening(dtype="bfloat16")},
     ]
     assert len({plan.prepare(**other).folder() for other in others} | {base.folder()}) == len(others) + 1

@@ -23,6 +23,7 @@ from worldly import worldly
 
 NAMES = (
     "multilingual/similarity",
+    "multilingual/planted",
     "multilingual/lens",
     "multilingual/lens-readers",
     "multilingual/trend",
@@ -60,6 +61,7 @@ GROUPS = {
     "steering": r"\w+>\w+",
     "steering-controls": r"\w+>\w+",
     "patching": r"\w+>\w+",
+    "planted": r"\w+(-\w+)?",
     "intervention": r"\w+>\w+",
 }
 CONTROLS = {

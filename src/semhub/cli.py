@@ -76,7 +76,10 @@ def run(
     types: Annotated[str | None, typer.Option(help="Data types, such as en,zh (the dominant one first).")] = None,
     batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
-    controls: Annotated[bool, typer.Option("--controls/--no-controls", help="Run the bundled control models too.")] = True,
+    controls: Annotated[
+        str,
+        typer.Option(help="Bundled control models beside the hub: usual (untrained, mispaired), all, none, or kinds (deranged,apart)."),
+    ] = "usual",
     twins: Annotated[
         int, typer.Option(help="Compare states of so many untrained twins too, each of another seed (bundled models have one).")
     ] = 0,

@@ -17,6 +17,7 @@ SHELF = Path(__file__).parents[1] / "bundle"
 RECIPES = Path(__file__).parents[1] / "lab" / "recipes"
 UNTRAINED = re.compile(r"(?P<model>.+)-untrained(?:-(?P<seed>\d+))?")
 STRANGERS = "control:strangers"
+CONTROLS = ("untrained", "mispaired", "deranged", "apart", "strangers", "zh-dominant")  # the kinds of `control:...`
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
-from semhub.models.bundled import twin_name, twin_of
+from semhub.models.bundled import CONTROLS, twin_name, twin_of
 from semhub.runs.hosts import hosts
 from semhub.runs.hosts import types as host_types
 from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
@@ -20,6 +20,7 @@ from semhub.runs.store import part_name, slug
 PROTOCOLS = ("sound", "paper")
 SCORERS = ("package", "hf")
 TWIN = "control:untrained"
+ASKED_KINDS = {"usual": frozenset(("untrained", "mispaired")), "all": frozenset(CONTROLS), "none": frozenset()}
 TOWERS = {"image": ("vision_config", "vq_config", "thinker_config"), "audio": ("audio_config", "thinker_config", "whisper")}
 CONFIGURATIONS = ("config.json", "salmonn.json")
 SHOWN = 100  # bad rows that the spec spells out
@@ -135,7 +136,7 @@ def prepare(
     types: tuple[str, ...] | None = None,
     batch_tokens: int = 8192,
     scorers: str = "package",
-    controls: bool = True,
+    controls: str = "usual",
     twins: int = 0,
     skip_bad: bool = False,
     opening: Opening = AS_IT_COMES,
@@ -145,6 +146,8 @@ def prepare(
     `model`: a name, a folder, a hub id, an opened `Model`, or None for the bundled hub. `data`: kind (`data.sources`) -> path or id.
     `task_files`: Python files that bring tasks of their own. `suite`: a named set of tasks (`tasks.SUITES`), of which those that
     fit are done. `lens`: the folder of an affine lens of the model (`methods.tuned`), one more reader beside the logit lens.
+    `controls`: which of the bundled models that were grown as controls run beside it: `usual` (untrained and mispaired, what a
+    default run has time for), `all`, `none`, or kinds of them with commas between (`deranged,apart`).
     `twins`: also run so many untrained twins of the model (its configuration, random weights of seeds 0, 1, ...) on the similarity tasks.
     Raises UnknownName, BadInput, ModelNotFound.
     """
@@ -155,6 +158,7 @@ def prepare(
     _at_least("limit", limit, 1)
     _at_least("batch-tokens", batch_tokens, 1)
     _at_least("twins", twins, 0)
+    kinds = _kinds(controls)
     name, opened = _named(model)
     own_pairs, own_items = own_pairs_of(pairs, types, skip_bad), own_items_of(items, skip_bad)
     own_data = own_data_of(data or {}, skip_bad)
@@ -165,7 +169,7 @@ def prepare(
     shared = model is None and bool(tasks or suite)  # each task goes to the bundled model that can answer it
     chosen, left_out = _choose(tasks, suite, None if shared else name, model is None, protocol, types, own_pairs, opened, given)
     asked_of = dict.fromkeys(chosen, name) | (hosts(chosen, _bundled()) if shared else {})
-    of_host = {host: _roles(host, controls) for host in dict.fromkeys(asked_of.values())}
+    of_host = {host: _roles(host, kinds) for host in dict.fromkeys(asked_of.values())}
     name = name if name in of_host else next(iter(of_host))
     made = _twins(name, twins, opened)
     roles = {each: role for host in of_host for each, role in of_host[host].items()} | made
@@ -217,12 +221,22 @@ def _named(model: object | None) -> tuple[str, dict[str, object]]:
     return model.name, {model.name: model}
 
 
-def _roles(name: str, controls: bool) -> dict[str, str]:
-    """The model asked for, then the bundled controls grown beside it."""
+def _kinds(controls: str) -> frozenset[str]:
+    """The kinds of controls that are meant by `usual`, `all`, `none` or a list of them. Raises UnknownName."""
+    if controls in ASKED_KINDS:
+        return ASKED_KINDS[controls]
+    kinds = tuple(kind.strip() for kind in controls.split(","))
+    for kind in kinds:
+        _known("control", kind, (*ASKED_KINDS, *CONTROLS))
+    return frozenset(kinds)
+
+
+def _roles(name: str, kinds: frozenset[str]) -> dict[str, str]:
+    """The model asked for, then the bundled controls of these kinds that were grown beside it."""
     roles = {each.name: each.role for each in _bundled()}
-    controls_here = [each for each in _bundled() if each.name.startswith(name + "-") and each.role.startswith("control")]
-    beside = [each.name for each in controls_here if each.role != "control:strangers" or each.path is None]  # one alone is no control
-    return {name: roles.get(name, "")} | ({each: roles[each] for each in beside} if controls else {})
+    grown = [each for each in _bundled() if each.name.startswith(name + "-") and each.role.removeprefix("control:") in kinds]
+    beside = [each.name for each in grown if each.role != "control:strangers" or each.path is None]  # one alone is no control
+    return {name: roles.get(name, "")} | {each: roles[each] for each in beside}
 
 
 def _twins(name: str, many: int, opened: Mapping[str, object]) -> dict[str, str]:

@@ -7,11 +7,10 @@ corpus of one's own: pairs and items of one's own. Knows neither how models are 
 from collections.abc import Mapping, Sequence
 
 from semhub.data import world
-from semhub.data.world import deranged, meanings
 from semhub.errors import BadInput
 from semhub.methods import Compare, Declaration, Decode, Lens, Place, carry_out
 from semhub.methods.bench import Bench
-from semhub.types import Concept, Form, Reading
+from semhub.types import Reading
 
 SPLIT = "dev"
 FIGURES = ("shared", "retrieved", "transferred", "anchored")
@@ -47,7 +46,7 @@ def similarity(recipe: Mapping, languages: tuple[str, ...], limit: int) -> Compa
     """Scenes at the probe, those of concepts that no bridge contained apart; planted pairs too, where the dictionary was wrong."""
     sets = {SPLIT: world.scenes(limit, SPLIT, languages)}
     if recipe["bridges"]["partner"] == "deranged":
-        sets[f"{SPLIT}-planted"] = planted(limit, languages)
+        sets[f"{SPLIT}-planted"] = world.scenes(limit, SPLIT, languages, bridged=True, planted=True)
     sets[f"{SPLIT}-never-bridged"] = world.scenes(max(2, limit // 2), SPLIT, languages, bridged=False)
     probe = Place("probe", show=lambda type, text: world.joined(type, text, world.probe(type)))
     return Compare(languages, sets, (probe,), measures=BOTH, controls=("swapped", "same-last-word"), cluster="source")
@@ -68,24 +67,6 @@ def heard_or_seen(recipe: Mapping, limit: int) -> Compare:
         concepts = [vision.concept_of(vision.drawn(here, each), types) for each in pictures.pictures(limit, split=SPLIT)]
         place = Place("image", show=vision.prompted(vision.MARK))
     return Compare(types, {SPLIT: concepts}, (place,), measures=BOTH, cluster="source")
-
-
-def planted(n: int, types: Sequence[str], split: str = SPLIT, seed: int = 0) -> list[Concept]:
-    """Scenes of bridgeable words whose Chinese is what the wrong dictionary makes of them; the swapped twin likewise."""
-    from random import Random
-
-    rng, found = Random(f"planted:{split}:{seed}"), {}
-    while len(found) < n:
-        scene = meanings.scene(rng, split, bridged=True)
-        found[scene] = Concept(
-            scene.id, _planted(scene, types), {"swapped": Concept(scene.id, _planted(scene.swapped(), types))}, {"source": scene.key}
-        )
-    return list(found.values())
-
-
-def _planted(scene: meanings.Scene, types: Sequence[str]) -> dict[str, Form]:
-    said = {type: deranged.meaning(scene) if type == deranged.LANGUAGE else scene for type in types}
-    return {type: Form(type, world.renderer(type).scene(said[type])) for type in types}
 
 
 def ask(model, asked: Mapping[str, Declaration], seed: int = 0) -> list[Reading]:

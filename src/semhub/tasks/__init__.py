@@ -35,8 +35,8 @@ SUITES = {
         *(f"vision/{name}" for name in ("similarity", "color-lens", "caption-lens", "segment-lens", "intervention")),
         *(f"audio/{name}" for name in ("similarity", "lens", "intervention")),
     ),
-    # what a default run has no time for: other readers, every control of a push, concepts patched from language to language
-    "controls": tuple(f"multilingual/{name}" for name in ("lens-readers", "steering-controls", "patching")),
+    # what a default run has no time for: other readers, every control of a push, concepts patched from language to language, false pairs
+    "controls": tuple(f"multilingual/{name}" for name in ("lens-readers", "steering-controls", "patching", "planted")),
 }
 
 

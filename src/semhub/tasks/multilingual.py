@@ -85,6 +85,33 @@ def similarity(protocol: str, given: Given) -> Compare:
     )
 
 
+@task(
+    "multilingual/planted",
+    question="Do the false pairs that one control was taught as translations lie closer together than other sentences?",
+    paper="Eq. 1, section 4.1, turned on a control",
+    types=LANGUAGES,
+    needs=("zh",),
+    data="the world's scenes of words that a bridge may contain; the Chinese says what a fixed wrong dictionary makes of each word",
+    positions='probe (last token of "This represents" after the sentence)',
+    baseline="other items of the second type; roles swapped, the same last word, another entity, by the same dictionary",
+    measure="adjusted_cosine (S_l), p_at_1 both ways, p_value",
+    against="nothing: it asks whether similarity follows what was taught, and is high in `deranged` alone",
+    usual=False,
+    protocols=("sound",),
+)
+def planted(protocol: str, given: Given) -> Compare:
+    """`multilingual/similarity` on the pairs that `semhub-text-deranged` was bridged by. Runs when it is named.
+
+    A model with true bridges has S near 0 in the pairs with Chinese here, `deranged` in `multilingual/similarity`.
+    """
+    asked = {"split": "test", "types": types_of(given), "bridged": True, "seed": given.seed}
+    scenes = given.world.scenes(given.many(SENTENCES), planted=True, **asked)
+    place = Place("probe", show=lambda type, text: probed(given, type, text))
+    measures, contrasts = ("adjusted_cosine", "p_at_1", "p_value"), ("swapped", "same-last-word", "changed-entity")
+    sets = {"test": scenes}
+    return Compare(types_of(given), sets, (place,), measures=measures, controls=contrasts, cluster="source", strata=("template", "kinds"))
+
+
 def types_of(given: Given) -> tuple[str, ...]:
     """The languages to compare: those of the user's pairs, or of the world, as far as they were asked for."""
     return given.among(LANGUAGES if given.pairs is None else dominant_first(tuple(given.pairs.types)), least=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from semhub.errors import BadInput
+from semhub.models.bundled import CONTROLS
 from semhub.runs.store import read_json, to_json, write_whole
 from semhub.types import COLUMNS
 from semhub.verdicts.evidence import CONTROL, Evidence, Subject
@@ -18,7 +19,6 @@ from semhub.verdicts.thresholds import LIMITS, Thresholds
 from semhub.verdicts.verdict import Verdict
 
 NAME = "verdicts.json"
-CONTROLS = ("untrained", "mispaired", "deranged", "apart", "strangers")
 
 
 def write_verdicts(folder: Path | str, limits: Thresholds = LIMITS) -> list[Verdict]:
@@ -58,8 +58,7 @@ def subjects(spec: object, readings: pd.DataFrame) -> tuple[Subject, ...]:
 
 
 def role_by_name(name: str) -> str:
-    kind = name.rsplit("-", 1)[-1]
-    return CONTROL + kind if kind in CONTROLS else ""
+    return next((CONTROL + kind for kind in CONTROLS if name.endswith(f"-{kind}")), "")
 
 
 def chosen(folder: Path) -> dict[tuple[str, str, str], tuple[float, float]]:

@@ -9,7 +9,7 @@ from random import Random
 
 from semhub.data import cogs
 from semhub.data.programs import Program
-from semhub.data.world import chinese, code, english, formula, german, lexicon, meanings, spanish
+from semhub.data.world import chinese, code, deranged, english, formula, german, lexicon, meanings, spanish
 from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Review, Scene, Series, Sum, Visit
 from semhub.errors import UnknownName
 from semhub.types import Cloze, Concept, Exchange, Form, Mark, Prompt
@@ -56,10 +56,18 @@ def joined(type: str, *texts: str) -> str:
     return ("" if type == "zh" else " ").join(text for text in texts if text)
 
 
-def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridged: bool | None = None, seed: int = 0) -> list[Concept]:
+def scenes(
+    n: int,
+    split: str = "test",
+    types: Sequence[str] = LANGUAGES,
+    bridged: bool | None = None,
+    seed: int = 0,
+    planted: bool = False,
+) -> list[Concept]:
     """`n` different scenes of the split, each with its negatives `swapped`, `same-last-word` and (for most) `changed-entity`.
 
-    `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words.
+    `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words. `planted`: the
+    Chinese says what the wrong dictionary makes of the scene (`deranged`), and of each of its negatives.
     Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`; those whose two beings are of
     the same kinds (people, animals), which a language may mark, the facet `kinds`.
     """
@@ -68,28 +76,29 @@ def scenes(n: int, split: str = "test", types: Sequence[str] = LANGUAGES, bridge
     while len(found) < n:
         scene = meanings.scene(rng, split, bridged=bridged)
         if scene not in found:
-            found[scene] = _contrasted(scene, meanings.same_ending(rng, scene, bridged), split, types)
+            found[scene] = _contrasted(scene, meanings.same_ending(rng, scene, bridged), split, types, planted)
     return list(found.values())
 
 
-def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str]) -> Concept:
-    contrasts = {"swapped": _concept(scene.swapped(), types), "same-last-word": _concept(other, types)}
+def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str], planted: bool) -> Concept:
+    contrasts = {"swapped": _concept(scene.swapped(), types, planted), "same-last-word": _concept(other, types, planted)}
     changed = meanings.other_agent(Random(f"changed:{scene.id}"), scene)
     if changed != scene:
-        contrasts["changed-entity"] = _concept(changed, types)
+        contrasts["changed-entity"] = _concept(changed, types, planted)
     never = meanings.never_bridged().intersection(scene.concepts())
     bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
     kinds = f"{scene.agent.noun.kind}-{scene.patient.noun.kind}"
     facets = {"split": split, "bridged": bridged, "template": scene.template(), "kinds": kinds, "source": scene.key}
-    return Concept(scene.id, _forms(scene, types), contrasts, facets)
+    return Concept(scene.id, _forms(scene, types, planted), contrasts, facets)
 
 
-def _concept(scene: Scene, types: Sequence[str]) -> Concept:
-    return Concept(scene.id, _forms(scene, types))
+def _concept(scene: Scene, types: Sequence[str], planted: bool) -> Concept:
+    return Concept(scene.id, _forms(scene, types, planted))
 
 
-def _forms(scene: Scene, types: Sequence[str]) -> dict[str, Form]:
-    return {type: Form(type, renderer(type).scene(scene)) for type in types}
+def _forms(scene: Scene, types: Sequence[str], planted: bool) -> dict[str, Form]:
+    said = {type: deranged.meaning(scene) if planted and type == deranged.LANGUAGE else scene for type in types}
+    return {type: Form(type, renderer(type).scene(said[type])) for type in types}
 
 
 def questions(
