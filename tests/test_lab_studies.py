@@ -16,6 +16,7 @@ from semhub.lab import read_recipe, train
 from semhub.lab.folder import checkpoints, open_checkpoint, open_grown
 from semhub.lab.recipe import varied
 from semhub.measures.similarity import adjusted_cosine
+from semhub.report.growth import headline
 from semhub.studies import hub_measures
 from semhub.studies.sweep import combinations, named
 
@@ -103,6 +104,20 @@ def test_emergence_leaves_a_page_a_figure_and_a_table(studied):
     assert not re.findall(r'(?:src|href)="(?!#|data:)', page)
     for suffix in ("svg", "png", "csv", "parquet"):
         assert studied.with_suffix(f".{suffix}").stat().st_size > 1000
+
+
+def test_the_figure_of_growth_shows_each_pair_once_and_of_pictures_those_with_pictures():
+    row = {"step": 1, "split": "dev", "control": None, "position": "probe", "layer": 3, "value": 0.1, "low": 0.0, "high": 0.2, "n": 9}
+    rows = [row | {"figure": f, "group": g} for f, groups in PAIRS_OF.items() for g in groups]
+    shown = headline(pd.DataFrame(rows))
+    assert set(zip(shown.figure, shown.group, strict=True)) == {("shared", "en-es"), ("retrieved", "en-es")}
+    seen = headline(
+        pd.DataFrame([*rows, *(row | {"figure": f, "group": g} for f, g in (("shared", "image-en"), ("retrieved", "en-image")))])
+    )
+    assert set(zip(seen.figure, seen.group, strict=True)) == {("shared", "image-en")}
+
+
+PAIRS_OF = {"shared": ("en-es",), "retrieved": ("en-es", "es-en")}
 
 
 def test_a_study_asks_each_model_once_and_refuses_another_question(grown, studied, monkeypatch):

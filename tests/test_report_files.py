@@ -10,8 +10,9 @@ import pytest
 
 import report_folder as made
 from semhub.report import fonts, plots, tokenmap
-from semhub.report.figures import figures_of, path_plot
+from semhub.report.figures import figures_of, path_plot, side_by_side
 from semhub.report.folder import read_run
+from semhub.report.page import write
 from semhub.report.plots import Line, Panel, Plot
 from semhub.report.tables import Table, latex, table, task_table, to_csv, to_latex
 from semhub.types import Reading
@@ -107,6 +108,27 @@ def test_figures_show_the_readings(tmp_path):
     beside = names["multilingual/steering-sentiment_change-controls"].panels[1].lines[0]
     assert beside.rows == ("the push itself", "random direction", "neutral words", "the words as plain text", "the same push at layer 0")
     assert [round(p.value, 3) for p in beside.points] == [0.5, 0.015, 0.025, 0.1, 0.125]
+
+
+def test_every_model_stands_in_one_figure_with_what_was_never_bridged_apart(tmp_path):
+    run = read_run(made.write(tmp_path))
+    plot = side_by_side(run)
+    panels = {each.title: {line.label: line.points for line in each.lines} for each in plot.panels}
+    assert [title.split(": ")[0] for title in panels] == [
+        *["S"] * 3, *["S, never bridged"] * 3, *["P@1"] * 3, *["right / wrong"] * 3
+    ]  # fmt: skip
+    assert all(set(lines) == {made.HUB, made.MISPAIRED, made.UNTRAINED} for lines in panels.values())
+    top = lambda title: max(point.value for point in panels[title][made.HUB])  # noqa: E731
+    assert top("S: English–Spanish") == pytest.approx(made.PAIRS["en-es"])
+    assert top("S, never bridged: English–Spanish") == pytest.approx(made.PAIRS["en-es"] / 4)
+    assert panels["S: English–Chinese"][made.MISPAIRED][7].value == pytest.approx(made.PAIRS["en-zh"] * made.STRENGTH[made.MISPAIRED])
+    assert panels["right / wrong: Spanish prompts"][made.HUB][8].value == pytest.approx(0.002 / 0.0005)
+    assert 'id="controls"' in (write(run.folder)).read_text() and (run.folder / "figures" / "side-by-side.svg").exists()
+
+
+def test_without_controls_nothing_stands_beside(tmp_path):
+    readings = list(made.similarity(made.HUB))
+    assert side_by_side(read_run(made.write(tmp_path, readings, {made.HUB: "hub"}, parts=False))) is None
 
 
 def test_pushes_from_several_types_stand_in_one_panel_per_output(tmp_path):

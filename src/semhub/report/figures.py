@@ -12,7 +12,7 @@ from semhub.report import pushes
 from semhub.report.folder import Run, listed, mapped
 from semhub.report.plots import GREY, Panel, Path, Plot, Style, styled
 from semhub.report.views import View, capital, model_styles, panel, type_style
-from semhub.report.words import control_name, pair_name, reading_name, type_name
+from semhub.report.words import axis_name, control_name, pair_name, reading_name, type_name
 from semhub.verdicts.slices import Curve, curve, distinct, headline, number, where
 
 UNDRAWN = {"p_value", "eligible", "coverage", "logprob", "disagreement", "pc1", "pc2"}
@@ -129,6 +129,36 @@ def leading(view: View) -> list[str]:
         return [g for i, g in enumerate(view.groups) if turned(g) not in view.groups[:i]]
     own = view.run.dominant
     return [g for g in asked if g.split(":")[1] == own and g != f"{own}:{own}"] or asked
+
+
+# the model and its controls --------------------------------------------------------------------------------------------
+
+SIDE_BY_SIDE = (  # task, measure and split (None: the one of headlines) of every row
+    ("multilingual/similarity", "adjusted_cosine", None),
+    ("multilingual/similarity", "adjusted_cosine", "test-never-bridged"),
+    ("multilingual/similarity", "p_at_1", None),
+    ("multilingual/lens", "lift", None),
+)
+
+
+def side_by_side(run: Run) -> Plot | None:
+    """Every model in one figure: similarity, the same where no bridge ever was, retrieval, and right words over wrong ones in the lens.
+
+    A row for each, a column for each of the first three other types, a line for each model. None without controls.
+    """
+    others = [each for each in run.types if each != run.dominant][:3]
+    styles, panels = model_styles(run), []
+    for task, measure, split in SIDE_BY_SIDE:
+        rows = run.part(task=task, measure=measure, **({"split": split} if split else {}))
+        for other in others:
+            group = f"{other}:{run.dominant}" if measure == "lift" else f"{run.dominant}-{other}"
+            mine = headline(where(rows, group=group), keep=("split",) if split else ())
+            about = f"{type_name(other)} prompts" if measure == "lift" else pair_name(group)
+            title = f"{axis_name(measure)}{', never bridged' if split else ''}: {about}"
+            panels.append(panel(title, [(name, curve(where(mine, model=name)), style) for name, style in styles.items()]))
+    kept = tuple(each for each in panels if each.lines)
+    title = "The model and its controls: similarity, retrieval, and right words over wrong ones"
+    return Plot("side-by-side", title, kept, level=None, together=False) if kept and run.controls else None
 
 
 # paths ---------------------------------------------------------------------------------------------------------------

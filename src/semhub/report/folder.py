@@ -70,10 +70,14 @@ class Run:
         return named | {str(t): {} for t in self.readings["task"].unique() if str(t) not in named}
 
     @property
+    def types(self) -> list[str]:
+        """The data types of the run, as its spec names them."""
+        return [str(t) for t in listed(self.spec.get("types"))]
+
+    @property
     def dominant(self) -> str:
         """The type that dominated pretraining: as the spec names it, else English, else the first type of the run."""
-        types = [str(t) for t in listed(self.spec.get("types"))] or ["en"]
-        return str(self.spec.get("dominant") or ("en" if "en" in types else types[0]))
+        return str(self.spec.get("dominant") or ("en" if "en" in self.types or not self.types else self.types[0]))
 
     @property
     def world_items(self) -> bool:

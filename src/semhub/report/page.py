@@ -13,7 +13,7 @@ from markupsafe import Markup
 from semhub.report import fonts, plots, prose, tables, tokenmap
 from semhub.report.answers import Answer, answers
 from semhub.report.easel import easel
-from semhub.report.figures import figures_of
+from semhub.report.figures import figures_of, side_by_side
 from semhub.report.folder import Run, listed, mapped, read_run
 from semhub.report.kept import kept_table
 from semhub.report.overview import overview_table
@@ -28,6 +28,7 @@ LIMIT = 3_000_000  # bytes of the page; what it may hold is cut long before
 FIGURES, ROWS, ALT, TEXT, NOTES = 1_800_000, 60, 1500, 400, 20  # bytes of all figures; rows of a table; letters and notes of one kind
 FEW = 12  # figures that are drawn sooner than another process has begun
 VERDICTS = 30  # verdicts of one claim that the page opens; verdicts.json has them all
+BESIDE = "controls"
 KEY_FIGURES = {
     "shared": ("adjusted_cosine-models", "adjusted_cosine-control", "adjusted_cosine-split"),
     "anchored": ("anchor-models", "prob-answers", "disagreement-readers"),
@@ -68,7 +69,7 @@ def write(folder: Path, limits: Thresholds = LIMITS, workers: int = 1) -> Path:
     run = read_run(folder, limits)
     keep_verdicts(folder, run.verdicts, limits)
     maps = tokenmap.maps(run)
-    asked = {task: figures_of(run.on(task), task) for task in run.tasks}
+    asked = {BESIDE: [plot for plot in (side_by_side(run),) if plot]} | {task: figures_of(run.on(task), task) for task in run.tasks}
     with easel(workers if sum(map(len, asked.values())) > FEW else 1) as begin:
         begun = {task: [(plot, begin(plots.drawn, plot)) for plot in mine] for task, mine in asked.items()}
         begun_maps = [begin(tokenmap.drawn, each) for each in maps]
@@ -80,7 +81,10 @@ def write(folder: Path, limits: Thresholds = LIMITS, workers: int = 1) -> Path:
     kept, overview = kept_table(run), overview_table(run)
     tasks = [task_section(run, task, pictures[task], of_task[task]) for task in run.tasks]
     write_tables(run, folder, [*(section.table for section in (*claims, *tasks)), controls, kept, overview])
-    page = render(run, claims=claims, tasks=tasks, controls=controls, maps=maps, kept=kept, overview=overview)
+    beside = Section(
+        BESIDE, "Model and controls, side by side", pictures=tuple(picture(*each) for each in pictures[BESIDE]), table=controls
+    )
+    page = render(run, claims=claims, tasks=tasks, controls=beside if controls else None, maps=maps, kept=kept, overview=overview)
     write_whole(folder / "report.html", page.encode("utf-8", "replace"))
     return folder / "report.html"
 
@@ -158,18 +162,18 @@ def render(
     *,
     claims: Sequence[Section],
     tasks: Sequence[Section],
-    controls: Table | None,
+    controls: Section | None,
     maps: Sequence[tokenmap.Map],
     kept: Table | None = None,
     overview: Table | None = None,
 ) -> str:
     """The page as text. Everything that a run brings is escaped; only figures drawn here go in as they are."""
-    sections = within_budget([*claims, *tasks])
+    sections = within_budget([*claims, *([controls] if controls else []), *tasks])
     values = {
         "run": run,
         "claims": sections[: len(claims)],
-        "tasks": sections[len(claims) :],
-        "controls": controls,
+        "controls": sections[len(claims)] if controls else None,
+        "tasks": sections[len(claims) + bool(controls) :],
         "maps": maps,
         "kept": kept,
         "overview": overview,

@@ -9,13 +9,20 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from semhub.report.folder import Run
-from semhub.report.plots import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, Panel, Plot, Style
+from semhub.report.plots import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, Panel, Plot, Style
 from semhub.report.words import axis_name, measure_name
 from semhub.verdicts.slices import Curve, distinct, where
 
 COLOURS = {"en": BLUE, "es": ORANGE, "zh": GREEN, "de": PURPLE, "digits": VERMILION}
 MARKERS = {"en": "o", "es": "v", "zh": "^", "de": "D", "digits": "s"}
-KINDS = {"untrained": Style(GREY, "dotted", "X"), "mispaired": Style(VERMILION, "dashed", "s")}
+KINDS = {
+    "untrained": Style(GREY, "dotted", "X"),
+    "mispaired": Style(VERMILION, "dashed", "s"),
+    "deranged": Style(GREEN, "dashdot", "^"),
+    "apart": Style(PURPLE, "dotted", "D"),
+    "strangers": Style(SKY, "dashed", "P"),
+    "zh-dominant": Style(ORANGE, "long", "v"),
+}
 LEVELS = {"lift": 1.0, "prob": None, "logprob": None, "perplexity": None}  # what to compare with, where it is not 0
 LOGARITHMIC, FLOORS = {"lift", "prob", "perplexity"}, {"prob": 1e-4}  # axes, and where they end below
 PANELS = 12  # a figure of more panels shows the first ones; the tables have them all
