@@ -1,6 +1,7 @@
 """The world as code and logical forms: every rendering parses, every form is read back to its meaning, new sentences are grammatical."""
 
 import ast
+from collections import Counter
 from random import Random
 
 import pytest
@@ -177,13 +178,26 @@ def test_passives_and_lemmas():
 
 
 def test_held_out_by_meaning_in_every_kind():
-    for make in (meanings.gift, meanings.series, meanings.count):
+    for make in (meanings.gift, meanings.series, meanings.count, meanings.written_range):
         for split in ("train", "dev", "test"):
             assert {meanings.split_of(make(Random(k), split).key) for k in range(20)} == {split}
     gift = meanings.gift(Random(1), "train")
     assert gift.swapped().key == gift.key and gift.swapped().id != gift.id
     series = meanings.series(Random(1), "train")
     assert Series(series.beings[::-1]).key == series.key
+
+
+def test_programs_mostly_count_from_zero_and_the_first_figure_tells_how_many_arguments_there_are():
+    rng = Random(1)
+    ranges = [meanings.written_range(rng, "train") for _ in range(2000)]
+    one = [each for each in ranges if each.start == 0 and each.step == 1]
+    assert 0.6 < len(one) / 2000 < 0.72 and len({each.stop for each in one}) > 20
+    assert {each.start for each in ranges} == {0, *range(5, 10)} and all(
+        each.start + each.step < each.stop for each in ranges if each.start
+    )
+    first = Counter(code.count(each).removeprefix("range(")[0] for each in ranges)
+    several = {code.count(each).removeprefix("range(")[0] for each in ranges if each.start}
+    assert several == set("56789") and max(first.values()) > 1.5 * max(first[figure] for figure in several)
 
 
 def test_places_before_nouns_have_their_true_role():

@@ -31,8 +31,8 @@ CONTROLS = {
         "exactly zero, at every layer, and a common part holds nothing but marks (punctuation). A random rotation of the residual "
         "stream, folded into all weights, hides the parts. It is a null for cosine and retrieval: states of two languages are "
         "orthogonal but for the constant of a mark. It is none for the lens, whose readings a rotation does not change, nor for "
-        "measures of inner geometry, which ask no direction to be shared. It learns with fewer weights per language than `semhub- "
-        "text`: look at its accuracy below before comparing more."
+        "measures of inner geometry, which ask no direction to be shared. It learns with fewer weights per language than "
+        "`semhub-text`: look at its accuracy below before comparing more."
     ),
     "control:strangers": (
         "One of two strangers: models of the same shape and with the same tokenizer, each grown on one language alone, whose "

@@ -273,7 +273,7 @@ def _a_meaning(rng: Random, bridged: bool | None, among: tuple = ()):
         "scene": lambda: meanings.scene(rng, "train", among, bridged),
         "gift": lambda: meanings.gift(rng, "train", bridged),
         "series": lambda: meanings.series(rng, "train", bridged),
-        "count": lambda: meanings.count(rng, "train"),
+        "count": lambda: meanings.written_range(rng, "train"),
         "fact": lambda: _a_fact(rng) if bridged else rng.choice(_known("", "-", True)),
         "review": lambda: meanings.review(rng, "train", bridged),
         "sum": lambda: _sum(rng),
@@ -284,8 +284,8 @@ def _a_meaning(rng: Random, bridged: bool | None, among: tuple = ()):
 def _program(rng: Random) -> Document:
     """A function with its docstring, a list, and a loop that calls the function by place; or a loop of its own."""
     if rng.random() < 0.3:
-        return code.loop(meanings.count(rng, "train"), meanings.series(rng, "train"))
-    return code.program(meanings.scene(rng, "train"), meanings.series(rng, "train"), meanings.count(rng, "train"))
+        return code.loop(meanings.written_range(rng, "train"), meanings.series(rng, "train"))
+    return code.program(meanings.scene(rng, "train"), meanings.series(rng, "train"), meanings.written_range(rng, "train"))
 
 
 def _commented(rng: Random, recipe: Recipe, first: str) -> Document:

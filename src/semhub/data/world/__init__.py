@@ -217,7 +217,7 @@ def sentences(type: str, n: int, split: str = "train", seed: int = 0) -> list[st
 def programs(n: int, split: str = "test", seed: int = 0) -> list[Program]:
     """Small programs of the split's meanings: a function with a docstring, a list, a loop that calls the function by place."""
     rng = Random(f"programs:{split}:{seed}")
-    made = [(meanings.scene(rng, split), meanings.series(rng, split), meanings.count(rng, split)) for _ in range(n)]
+    made = [(meanings.scene(rng, split), meanings.series(rng, split), meanings.written_range(rng, split)) for _ in range(n)]
     return [Program(f"program-{i}", code.program(*parts), english.scene(parts[0])) for i, parts in enumerate(made)]
 
 

@@ -286,10 +286,24 @@ def series(rng: Random, split: str, bridged: bool | None = None) -> Series:
 
 
 def count(rng: Random, split: str) -> Count:
-    """A range with at least two numbers, of the split; three in five in steps of one, half from zero: three in ten need one argument."""
+    """A range with at least two numbers, of the split; three in five in steps of one, half from zero."""
     while True:
         start, step = 0 if rng.random() < 0.5 else rng.randint(1, 20), 1 if rng.random() < 0.6 else rng.randint(2, 9)
         found = Count(start, start + step * rng.randint(1, 8) + rng.randint(1, step), step)
+        if split_of(found.key) == split:
+            return found
+
+
+def written_range(rng: Random, split: str) -> Count:
+    """A range as programs write them: two in three from 0 in steps of one, which needs one argument; the others start at 5 to 9.
+
+    So the figure that is written first tells how many arguments there will be, and the likeliest figures begin a single one.
+    """
+    while True:
+        found = Count(0, rng.randint(2, 40), 1)
+        if rng.random() > 2 / 3:
+            start, step = rng.randint(5, 9), 1 if rng.random() < 0.4 else rng.randint(2, 9)
+            found = Count(start, start + step * rng.randint(1, 8) + rng.randint(1, step), step)
         if split_of(found.key) == split:
             return found
 
