@@ -1,7 +1,9 @@
 """The examination of a grown model: held-out questions, right answers counted as a plain loop counts them, and its card."""
 
+import ast
 import json
 import random
+import re
 
 import pytest
 import torch
@@ -50,6 +52,25 @@ def test_the_right_option_is_the_right_one():
         right = int(question.options[question.right])
         assert int(result) == (int(left) + right if op == "+" else int(left) * right)
     assert PAPERS["zh", "sums"][0].prompt[-1] in "加以"
+
+
+def test_code_and_logical_forms_are_examined_where_they_are_read():
+    asked = {(type, subject): questions for type, subject, questions in papers(read_recipe("semhub-code").as_dict(), "dev", 0)}
+    assert set(asked) == set(PAPERS) | {("code", "arguments"), ("formula", "roles")}
+    for question in asked["code", "arguments"]:
+        said, call = question.prompt.split("\n")
+        tree = ast.parse(f"{call}{question.options[question.right]}))", mode="eval").body
+        articles = [word.lower().replace("an", "a") for word in re.findall(r"\b(the|an?)\b", said, re.I)]
+        assert [kind.func.id for kind in tree.args] == articles[:2]
+        assert re.search(rf"\b{tree.args[1].args[0].id}\b", said.split(tree.args[0].args[-1].id, 1)[1])
+    for question in asked["formula", "roles"]:
+        said, form = question.prompt.split(" = * ")
+        noun = form.split(" ")[0]
+        agent_is_definite = bool(re.match(rf"The (\w+ )?{noun} ", said))
+        assert (
+            bool(re.search(rf" the (\w+ )?{noun}\b", said)) != agent_is_definite
+            and question.options[question.right] == "31"[agent_is_definite]
+        )
 
 
 def test_what_is_asked_was_held_out():

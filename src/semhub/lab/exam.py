@@ -13,7 +13,7 @@ from random import Random
 import torch
 
 from semhub.data import world
-from semhub.data.world import lexicon, meanings
+from semhub.data.world import code, english, formula, lexicon, meanings
 from semhub.errors import BadInput
 from semhub.lab.folder import open_grown, recipe_of
 
@@ -74,6 +74,11 @@ def papers(recipe: dict, split: str, seed: int) -> Iterator[tuple[str, str, list
         yield language, "sums", sums(language, split)
     if shared or recipe["languages"][0] in languages:
         yield "digits", "sums", sums("digits", split)
+    others = {stream.rpartition("=")[2] for stream, share in (recipe.get("others") or {}).items() if share > 0}
+    if "code" in others:
+        yield "code", "arguments", arguments(split, seed)
+    if "formula" in others:
+        yield "formula", "roles", roles(split, seed)
 
 
 def cloze(language: str, split: str, seed: int) -> list[Question]:
@@ -118,6 +123,31 @@ def sums(type: str, split: str) -> list[Question]:
     return [Question(world.equation(type, sum_).removesuffix(number(sum_.right)).rstrip(), options, sum_.right - 1) for sum_ in held]
 
 
+def arguments(split: str, seed: int) -> list[Question]:
+    """A call under the English sentence that it says, up to its second argument by place: who suffers it."""
+    rng, found = Random(f"arguments:{split}:{seed}"), []
+    beings = lexicon.beings()
+    names = tuple(code.word(being) for being in beings)
+    while len(found) < ITEMS:
+        scene = meanings.scene(rng, split)
+        if not scene.patient.adjective:
+            begun = f"{code.word(scene.verb)}({code.phrase(scene.agent)}, {'the' if scene.patient.definite else 'a'}("
+            found.append(Question(code.commented(begun, english.scene(scene), above=True), names, beings.index(scene.patient.noun)))
+    return found
+
+
+def roles(split: str, seed: int) -> list[Question]:
+    """A logical form after its English sentence, up to the variable of the one definite being: is it the agent or the theme?"""
+    rng, found = Random(f"roles:{split}:{seed}"), []
+    while len(found) < ITEMS:
+        scene = meanings.scene(rng, split)
+        if scene.agent.definite != scene.patient.definite:
+            noun = (scene.agent if scene.agent.definite else scene.patient).noun
+            prompt = f"{english.scene(scene)} = * {formula.word(noun)} ( x _"
+            found.append(Question(prompt, ("1", "3"), int(scene.patient.definite)))
+    return found
+
+
 def scored(network, words, type: str, subject: str, asked: Sequence[Question]) -> Score:
     """Options that begin with the same token cannot be told apart: they are chosen together, and chance counts them together."""
     begins, known = [], {}
@@ -137,7 +167,7 @@ def scored(network, words, type: str, subject: str, asked: Sequence[Question]) -
 
 def _beginnings(words, type: str, tail: str, options: Sequence[str]) -> tuple[list[int], list[int]]:
     """The tokens with which all options go on from the end of a prompt, and after these the first token of each."""
-    space = "" if type in ("zh", "digits") else " "
+    space = "" if type in ("zh", "digits", "code") else " "
     prompt, *whole = words([tail] + [tail + space + option for option in options])["input_ids"]
     if any(ids[: len(prompt)] != prompt for ids in whole):
         raise BadInput(f"The tokenizer cuts {tail!r} otherwise when an answer follows; such a model cannot be asked.")
