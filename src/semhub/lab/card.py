@@ -179,8 +179,14 @@ def _growing(recipe: Mapping, record: Mapping, losses: list) -> str:
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     return (
         f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, "
-        f"seed {record['seed']}, {record['precision']}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n"
-        "`recipe.json` is the whole recipe; `semhub lab train` grows it again."
+        f"seed {record['seed']}, {record['precision']}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n{_again(recipe, record['seed'])}"
+    )
+
+
+def _again(recipe: Mapping, seed: int) -> str:
+    return (
+        f"`recipe.json` is the whole recipe; `semhub lab train {recipe['name']} --seed {seed}` grows such a model again (the same bits on "
+        "a machine with the same arithmetic, from the code and the world of that time)."
     )
 
 
@@ -214,7 +220,7 @@ def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: s
     growing = (
         "## How it was grown\n\nNext-token loss on text tokens, nothing else (no alignment loss of any kind), "
         f"of the new part and of the language model together; {training['steps']} steps of {rows} rows, seed {seed}. "
-        f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\nLoss by step: {curve}.\n\n"
-        "`recipe.json` is the whole recipe; `semhub lab train` grows it again."
+        f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\n"
+        f"Loss by step: {curve}.\n\n{_again(recipe, seed)}"
     )
     return "\n\n".join(part for part in (head, purpose, reading, growing, figures.strip(), _limits()) if part) + "\n"
