@@ -339,6 +339,10 @@ def test_a_card_tells_what_was_seen_and_what_is_still_known_of_text(grown, monke
         ('kind = "llava"\n[tower]\nwidht = 2', "unknown key 'widht'"),
         ('kind = "llava"\n[mixture]\nen = 0.5', "add up to 0.5"),
         ('kind = "llava"\nplain = 32', "leave none"),
+        ('kind = "llava"\nplain = 5\ntold = -3', "told is -3; it must be at least 0"),
+        ('kind = "llava"\nhalves = 1.5', "halves is 1.5; a share"),
+        ('kind = "llava"\n[training]\nsteps = 0', "steps is 0; it must be at least 1"),
+        ('kind = "llava"\n[tower]\nheads = 0', "heads is 0; it must be at least 1"),
         ('kind = "llava"\n[tower]\nsize = 50', "multiple"),
     ],
 )
