@@ -23,6 +23,7 @@ from semhub.lab.corpus import streams
 from semhub.lab.grow import packed_windows, precision, rate
 from semhub.lab.recipe import RECIPES
 from semhub.lab.tokenizer import tokenizer, words
+from semhub.models.bundled import find_bundled
 
 TINY = """
 world = "world-1"
@@ -220,3 +221,12 @@ def test_streams_whose_shares_do_not_add_up_are_refused():
     """A recipe made by hand, which nothing has checked: what its bridges would get is nobody's."""
     with pytest.raises(BadRecipe, match=r"the shares of the streams \(en\) add up to 0.6150, not to 1"):
         streams(dataclasses.replace(read_recipe("semhub-text"), languages=("en",), mixture={"en": 1.0}))
+
+
+@pytest.mark.parametrize(("name", "seed"), [("semhub-text-mispaired", 0), ("semhub-image", 0)])
+def test_a_bundled_model_is_the_one_that_its_recipe_asks_for_though_its_record_is_older(name, seed):
+    """`semhub-text-mispaired` was grown when recipes did not say which optimizer."""
+    folder = find_bundled(name).path
+    assert train(name, folder, seed=seed) == folder
+    with pytest.raises(BadInput, match=rf"another recipe or seed \(seed is {seed} there, 7 was asked for\): choose another --out"):
+        train(name, folder, seed=7)
