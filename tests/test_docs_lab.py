@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,12 @@ def test_the_walk_through(tmp_path, monkeypatch, capsys):
     assert "<svg" in page and "training step" in page
     assert AutoModelForCausalLM.from_pretrained("grown/mine").config.hidden_size == 32
     assert "corpus of the user's own" in Path("grown/mine/README.md").read_text(encoding="utf-8")
+
+
+def test_the_recipe_of_the_walk_through_is_small_enough_to_follow_at_once():
+    recipe = tomllib.loads(re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)[1])
+    shape, training = recipe["shape"], recipe["training"]
+    assert training["steps"] * training["batch"] * training["window"] <= 10_000 and shape["width"] * shape["blocks"] <= 128
 
 
 def test_every_recipe_that_the_page_names_is_there():

@@ -227,7 +227,7 @@ def test_the_rotation_changes_no_output_and_hides_every_slice(separated):
 
 def test_a_grown_model_apart_keeps_translations_apart(separated, tmp_path):
     from semhub.lab import train
-    from semhub.lab.folder import open_grown
+    from semhub.lab.folder import checkpoints, open_checkpoint, open_grown
     from semhub.measures.similarity import adjusted_cosine
 
     training = dataclasses.replace(APART.training, steps=6, batch=4, window=32, warmup=2, checkpoint=3)
@@ -241,3 +241,6 @@ def test_a_grown_model_apart_keeps_translations_apart(separated, tmp_path):
     unit = torch.nn.functional.normalize(read["en"], dim=-1) @ torch.nn.functional.normalize(read["zh"], dim=-1).transpose(1, 2)
     assert unit.abs().max() < 2e-2  # what bf16 rounds off
     assert json.loads((folder / "recipe.json").read_text())["recipe"]["role"] == "control:apart"
+    weights = dict(open_checkpoint(folder, checkpoints(folder)[0])[0].named_parameters())
+    table = apart.masks(separated[2], separated[0], apart.owners(separated[0], separated[1]))
+    assert checkpoints(folder)[0].step == 0 and not [name for name, mask in table.items() if (weights[name] * (1 - mask)).any()]

@@ -4,14 +4,16 @@ import json
 import shutil
 from collections import Counter
 from itertools import islice
+from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict
 
 import semhub
 from semhub import cli
 from semhub.errors import BadInput, BadRecipe, ModelNotFound, UserError
-from semhub.lab import own, read_recipe, train
+from semhub.lab import grow, own, read_recipe, train
 from semhub.lab.corpus import documents, streams
 from semhub.lab.folder import open_grown, whole
 
@@ -186,11 +188,124 @@ def test_a_checkpoint_cut_short_is_refused_in_one_line(mine, grown, tmp_path, na
     assert whole(train(mine, grown, device="cpu"))
 
 
+def test_a_model_grows_again_from_the_start_where_its_last_checkpoint_was_deleted(tmp_path, mine):
+    """The older checkpoints have no moments left: they are written again, the newest of them with moments at every time."""
+    mine.write_text(TINY.replace("steps: 4", "steps: 8"), encoding="utf-8")
+    first = (train(mine, tmp_path / "out", device="cpu") / "model.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "out")
+    work = tmp_path / "out.growing"
+    shutil.rmtree(work / "step-000006")
+    assert not list(work.glob("step-*/moments.safetensors")) and len(list(work.glob("step-*"))) == 2
+    (work / "step-000004" / "ours").touch()
+    assert (train(mine, tmp_path / "out", device="cpu") / "model.safetensors").read_bytes() == first
+    assert sorted(path.name for path in work.glob("step-*")) == ["step-000002", "step-000004", "step-000006"]
+    assert [path.parent.name for path in work.glob("step-*/moments.safetensors")] == ["step-000006"]
+    assert not (work / "step-000004" / "ours").exists() and not list(work.glob("*fresh*"))
+
+
+def test_of_two_checkpoints_the_one_just_written_keeps_its_moments(tmp_path, mine, monkeypatch):
+    """Begun again from the start and stopped once more, training goes on where it was stopped."""
+    mine.write_text(TINY.replace("steps: 4", "steps: 8"), encoding="utf-8")
+    train(mine, tmp_path / "out", device="cpu")
+    shutil.rmtree(tmp_path / "out")
+    work = tmp_path / "out.growing"
+    shutil.rmtree(work / "step-000006")
+    real = grow.put
+    stop = lambda fresh, folder: (real(fresh, folder), monkeypatch.setattr(grow, "put", None))  # noqa: E731
+    monkeypatch.setattr(grow, "put", stop)
+    with pytest.raises(TypeError):
+        train(mine, tmp_path / "out", device="cpu")
+    assert [path.parent.name for path in work.glob("step-*/moments.safetensors")] == ["step-000002"]
+
+
+def refused_in_one_line(mine, out, match: str, seed: int = 0) -> None:
+    with pytest.raises(BadInput, match=match) as raised:
+        train(mine, out, seed=seed, device="cpu")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_finished_folder_is_returned_for_its_own_recipe_and_seed_alone(mine, grown):
+    before = (grown / "model.safetensors").read_bytes()
+    assert train(mine, grown, device="cpu") == grown
+    refused_in_one_line(mine, grown, r"another recipe or seed \(seed is 0 there, 1 was asked for\): choose another --out", seed=1)
+    mine.write_text(TINY.replace("steps: 4", "steps: 5"), encoding="utf-8")
+    refused_in_one_line(mine, grown, r"\(training.steps is 4 there, 5 was asked for\): choose another --out")
+    mine.write_text(TINY.replace("blocks: 2", "blocks: 3"), encoding="utf-8")
+    refused_in_one_line(mine, grown, r"\(shape.blocks is 2 there, 3 was asked for\)")
+    assert (grown / "model.safetensors").read_bytes() == before
+
+
+def test_a_record_of_older_code_is_read_with_its_defaults_and_one_of_other_code_refused(mine, grown):
+    record = json.loads((grown / "recipe.json").read_text(encoding="utf-8"))
+    del record["recipe"]["training"]["optimizer"]
+    (grown / "recipe.json").write_text(json.dumps(record), encoding="utf-8")
+    assert train(mine, grown, device="cpu") == grown
+    record["recipe"]["smell"] = 1
+    (grown / "recipe.json").write_text(json.dumps(record), encoding="utf-8")
+    refused_in_one_line(mine, grown, "unknown key 'smell'.*choose another --out")
+    for theirs in ("{}", "[]", '{"recipe": 3}'):
+        (grown / "recipe.json").write_text(theirs, encoding="utf-8")
+        refused_in_one_line(mine, grown, "the lab did not grow what lies there.*choose another --out")
+    (grown / "recipe.json").unlink()
+    refused_in_one_line(mine, grown, "the lab did not grow it.*choose another --out")
+
+
+def test_a_folder_that_holds_other_things_is_refused_before_anything_is_grown(mine, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()
+    refused_in_one_line(mine, tmp_path / "out", "holds other things: choose another --out")
+    refused_in_one_line(mine, tmp_path / "out" / "notes.txt", "holds other things")
+    assert not (tmp_path / "out.growing").exists()
+    (tmp_path / "out" / "notes.txt").unlink()
+    assert whole(train(mine, tmp_path / "out", device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "at_fault"),
+    [
+        ("short.npy", "short.npy"),
+        ("long.npy", "long.npy"),
+        ("tokenizer/tokenizer.json", "tokenizer"),
+        ("tokenizer/tokenizer_config.json", "tokenizer"),
+    ],
+)
+def test_what_a_training_goes_on_from_is_refused_in_one_line_where_it_was_cut_short(tmp_path, mine, name, at_fault):
+    """And after what the line says was deleted, the same weights are grown."""
+    mine.write_text(TINY.replace("long_share: 0.0", "long_share: 0.25"), encoding="utf-8")
+    first = (train(mine, tmp_path / "out", device="cpu") / "model.safetensors").read_bytes()
+    shutil.rmtree(tmp_path / "out")
+    work = tmp_path / "out.growing"
+    for harm in (halved, lambda path: path.write_bytes(b"")):
+        harm(work / name)
+        refused_in_one_line(mine, tmp_path / "out", f"{Path(name).name} is missing or cut short: delete .*{at_fault} and run")
+    shutil.rmtree(work / at_fault) if (work / at_fault).is_dir() else (work / at_fault).unlink()
+    assert (train(mine, tmp_path / "out", device="cpu") / "model.safetensors").read_bytes() == first
+
+
+def test_fewer_windows_than_the_recipe_asks_for_and_a_tokenizer_of_another_build_are_refused(tmp_path, mine, grown):
+    shutil.rmtree(grown)
+    windows = tmp_path / "out.growing" / "short.npy"
+    whole_one = windows.read_bytes()
+    np.save(windows, np.load(windows)[:-2])
+    refused_in_one_line(mine, grown, "short.npy is missing or cut short")
+    windows.write_bytes(whole_one)
+    (tmp_path / "out.growing" / "tokenizer" / "tokenizer.json").write_text('{"model": {}}', encoding="utf-8")
+    refused_in_one_line(mine, grown, "tokenizer.json is damaged: delete .*tokenizer and run")
+
+
+@pytest.mark.parametrize("harm", [gone, halved])
+def test_a_card_of_a_model_without_its_losses_is_refused_in_one_line(grown, harm, capsys):
+    harm(grown / "losses.json")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lab", "card", str(grown)])
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 2 and "losses.json is missing or cut short" in said and "\n" not in said
+    assert not (grown / "exam.json").exists()
+
+
 @pytest.mark.parametrize("stage", ["save_pretrained of the tokenizer", "the card"])
 def test_a_folder_that_was_being_finished_does_not_open_as_a_whole_one(mine, tmp_path, monkeypatch, stage):
     from transformers import PreTrainedTokenizerFast
-
-    from semhub.lab import grow
 
     real = PreTrainedTokenizerFast.save_pretrained
     cut = lambda self, folder, **more: (_ for _ in ()).throw(KeyboardInterrupt) if "fresh" in str(folder) else real(self, folder, **more)  # noqa: E731

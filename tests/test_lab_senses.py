@@ -24,7 +24,7 @@ from transformers import (
 from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
 from semhub.data.world import meanings, pictures, sounds
-from semhub.errors import BadRecipe
+from semhub.errors import BadInput, BadRecipe
 from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
 from semhub.lab.descent import Descent
 from semhub.lab.organs import built, image_processor, pixels
@@ -339,6 +339,10 @@ def test_a_card_tells_what_was_seen_and_what_is_still_known_of_text(grown, monke
         ('kind = "llava"\n[tower]\nwidht = 2', "unknown key 'widht'"),
         ('kind = "llava"\n[mixture]\nen = 0.5', "add up to 0.5"),
         ('kind = "llava"\nplain = 32', "leave none"),
+        ('kind = "llava"\nplain = 5\ntold = -3', "told is -3; it must be at least 0"),
+        ('kind = "llava"\nhalves = 1.5', "halves is 1.5; a share"),
+        ('kind = "llava"\n[training]\nsteps = 0', "steps is 0; it must be at least 1"),
+        ('kind = "llava"\n[tower]\nheads = 0', "heads is 0; it must be at least 1"),
         ('kind = "llava"\n[tower]\nsize = 50', "multiple"),
     ],
 )
@@ -347,6 +351,30 @@ def test_recipes_that_do_not_fit(tmp_path, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BadRecipe, match=message):
         read_recipe(path)
+
+
+def test_a_finished_folder_is_returned_for_its_own_recipe_and_seed_alone(recipes, grown, tmp_path):
+    assert train(recipes["llava"], grown["llava"], seed=1, device="cpu") == grown["llava"]
+    with pytest.raises(BadInput, match=r"\(seed is 1 there, 2 was asked for\): choose another --out"):
+        train(recipes["llava"], grown["llava"], seed=2, device="cpu")
+    with pytest.raises(BadInput, match=r"\(kind is 'llava' there|\(name is llava there, chameleon was asked for\)"):
+        train(recipes["chameleon"], grown["llava"], seed=1, device="cpu")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()
+    with pytest.raises(BadInput, match="holds other things"):
+        train(recipes["llava"], tmp_path / "out", seed=1, device="cpu")
+    assert not (tmp_path / "out.growing").exists()
+
+
+def test_text_windows_cut_short_are_refused_in_one_line(recipes, grown, tmp_path):
+    shutil.copytree(grown["llava"].with_name("llava.growing"), tmp_path / "out.growing")
+    windows = tmp_path / "out.growing" / "text.npy"
+    windows.write_bytes(windows.read_bytes()[:-50])
+    with pytest.raises(BadInput, match="text.npy is missing or cut short: delete .*text.npy and run") as raised:
+        train(recipes["llava"], tmp_path / "out", seed=1, device="cpu")
+    assert "\n" not in str(raised.value)
+    windows.unlink()
+    assert weights_hash(train(recipes["llava"], tmp_path / "out", seed=1, device="cpu")) == weights_hash(grown["llava"])
 
 
 def test_a_text_model_that_is_not_there(recipes, tmp_path):

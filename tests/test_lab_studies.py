@@ -18,7 +18,8 @@ from semhub.lab.recipe import varied
 from semhub.measures.similarity import adjusted_cosine
 from semhub.report.growth import headline
 from semhub.studies import hub_measures
-from semhub.studies.sweep import combinations, named
+from semhub.studies.emergence import dominant
+from semhub.studies.sweep import combinations, named, sweep
 
 TINY = """
 [shape]
@@ -156,9 +157,42 @@ def test_settings_are_every_combination_of_what_is_varied():
         "bridges.translation-0-bridges.partner-True", "bridges.translation-0-bridges.partner-random",
         "bridges.translation-0.12-bridges.partner-True", "bridges.translation-0.12-bridges.partner-random",
     ]  # fmt: skip
-    for wrong in (["bridges.translation"], ["=3"], ["a="], []):
-        with pytest.raises(BadInput):
+    for wrong in (["bridges.translation"], ["=3"], ["a="], [], ["x=[1,2]"], ["x={a: 1}"], ["x=[1]"], ["x=1,1"], ["x=1", "x=2"]):
+        with pytest.raises(BadInput) as raised:
             combinations(wrong)
+        assert "\n" not in str(raised.value) and "--over" in str(raised.value)
+
+
+def test_a_sweep_of_what_sees_or_hears_is_refused_in_one_line(tmp_path):
+    for over in ("mixture.en=0.5,0.7", "training.steps=3,4", "bridges.only=none"):
+        with pytest.raises(BadRecipe, match="semhub-image grows a model that sees or hears; only recipes of text"):
+            jobs.sweep("semhub-image", [over], tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_the_dominant_language_is_named_first_by_the_world_and_has_the_largest_share_elsewhere(tmp_path):
+    for name, first in (("semhub-text", "en"), ("semhub-text-zh-dominant", "zh"), ("semhub-code", "en"), ("semhub-image", "en")):
+        assert dominant(read_recipe(name).as_dict()) == first
+    assert dominant(varied(read_recipe("semhub-text"), "mixture.en", 0.05).as_dict()) == "en"  # whole words and every fact, however few
+    (tmp_path / "corpus").mkdir()
+    for language in ("de", "en", "fr"):
+        (tmp_path / "corpus" / f"{language}.txt").write_text("a\nb", encoding="utf-8")
+    (tmp_path / "own.toml").write_text('corpus = "corpus"\nmixture = {de = 0.2, en = 0.3, fr = 0.5}', encoding="utf-8")
+    assert dominant(read_recipe(tmp_path / "own.toml").as_dict()) == "fr"
+
+
+def test_a_sweep_reads_the_anchor_of_the_dominant_language_of_a_corpus_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "corpus").mkdir()
+    for language in ("de", "fr"):
+        (tmp_path / "corpus" / f"{language}.txt").write_text("a\nb", encoding="utf-8")
+    (tmp_path / "own.toml").write_text('corpus = "corpus"\nmixture = {de = 0.3, fr = 0.7}', encoding="utf-8")
+    asked = []
+    monkeypatch.setattr(hub_measures, "questions", lambda *_, **__: {})
+    monkeypatch.setattr(hub_measures, "key_figures", lambda found, depth, first: asked.append(first) or [{"figure": "shared"}])
+    monkeypatch.setattr("semhub.studies.sweep.train", lambda recipe, out, **_: out)
+    monkeypatch.setattr("semhub.studies.kept.asked_once", lambda *_: ([], 2))
+    sweep(tmp_path / "own.toml", ["mixture.de=0.2,0.8"], tmp_path / "out")
+    assert asked == ["fr", "de"]
 
 
 def test_a_recipe_varied_in_one_thing():

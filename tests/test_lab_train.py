@@ -19,8 +19,11 @@ from semhub.data import world
 from semhub.data.world import lexicon
 from semhub.errors import BadInput, BadRecipe, UnknownName
 from semhub.lab import read_recipe, train
+from semhub.lab.corpus import streams
 from semhub.lab.grow import packed_windows, precision, rate
+from semhub.lab.recipe import RECIPES
 from semhub.lab.tokenizer import tokenizer, words
+from semhub.models.bundled import find_bundled
 
 TINY = """
 world = "world-1"
@@ -166,6 +169,23 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
         ("[bridges]\ntranslation = 0.9\ndictionary = 0.2", "no room"),
         ('[bridges]\npartner = "wrong"', "'true', 'random', 'deranged'"),
         ("[shape]\nwidth = 30", "cannot be shared"),
+        ("[shape]\nwidth = 12", "a head is 3 wide"),
+        ("[shape]\nheads = 0", "heads is 0; it must be at least 1"),
+        ("[shape]\nblocks = -1", "blocks is -1"),
+        ("[bridges]\ntranslation = -0.5", "translation is -0.5; a share between 0 and 1"),
+        ("[bridges]\nswitched = 1.5", "switched is 1.5; a share between 0 and 1"),
+        ("[bridges]\ndictionary = nan", "dictionary is nan; a share"),
+        ("gist = 2.0", "gist is 2.0; a share"),
+        ("[mixture]\nen = 1.0\nes = 0.0\nzh = 0.0\nde = 0.0", "bridges join 'en' with another language, and no other has a share"),
+        ('languages = ["en"]\nmixture = {en = 1.0}', "bridges join 'en' with another language"),
+        ('languages = ["en"]\nmixture = {en = 1.0}\nbridges = {translation = 0, dictionary = 0}', "bridges join 'en'"),
+        ("[training]\nsteps = 0", "steps is 0; it must be at least 1"),
+        ("[training]\nbatch = -4", "batch is -4"),
+        ("[training]\ncheckpoint = 0", "checkpoint is 0"),
+        ("[training]\nwindow = 1", "window is 1; it must be at least 2"),
+        ("[training]\nwarmup = -1", "warmup is -1; it must be at least 0"),
+        ("[training]\nrate = 0.0", "rate is 0.0; it must be above 0"),
+        ("[training]\nlong_share = 1.5", "long_share is 1.5; a share"),
         ('[training]\noptimizer = "sgd"', "'adamw', 'muon'"),
         ("[others]\ncobol = 0.1", "unknown stream 'cobol'"),
         ("a = [", "not a TOML file"),
@@ -186,4 +206,27 @@ def test_recipes_that_are_not_there(tmp_path):
 
 
 def test_every_recipe_of_the_package_reads():
-    assert dataclasses.is_dataclass(read_recipe("semhub-text"))
+    for path in RECIPES.glob("*.toml"):
+        assert dataclasses.is_dataclass(read_recipe(path.stem))
+
+
+def test_a_recipe_may_have_one_language_and_no_warm_up(tmp_path):
+    path = tmp_path / "alone.toml"
+    alone = 'languages = ["en"]\nmixture = {en = 1.0}\nbridges = {translation = 0, dictionary = 0, switched = 0}\ntraining = {warmup = 0}'
+    path.write_text(alone, encoding="utf-8")
+    assert streams(read_recipe(path)) == {"en": 1.0}
+
+
+def test_streams_whose_shares_do_not_add_up_are_refused():
+    """A recipe made by hand, which nothing has checked: what its bridges would get is nobody's."""
+    with pytest.raises(BadRecipe, match=r"the shares of the streams \(en\) add up to 0.6150, not to 1"):
+        streams(dataclasses.replace(read_recipe("semhub-text"), languages=("en",), mixture={"en": 1.0}))
+
+
+@pytest.mark.parametrize(("name", "seed"), [("semhub-text-mispaired", 0), ("semhub-image", 0)])
+def test_a_bundled_model_is_the_one_that_its_recipe_asks_for_though_its_record_is_older(name, seed):
+    """`semhub-text-mispaired` was grown when recipes did not say which optimizer."""
+    folder = find_bundled(name).path
+    assert train(name, folder, seed=seed) == folder
+    with pytest.raises(BadInput, match=rf"another recipe or seed \(seed is {seed} there, 7 was asked for\): choose another --out"):
+        train(name, folder, seed=7)

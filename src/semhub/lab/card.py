@@ -52,8 +52,10 @@ CONTROLS = {
 
 def card(folder: Path, name: str, figures: str = "") -> str:
     """The Markdown of `README.md` for the model in `folder`; `figures` is a section of measured results."""
+    from semhub.lab.folder import read_losses
+
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
+    losses = read_losses(folder)
     recipe = record["recipe"]
     if "kind" in recipe:
         return _senses_card(recipe, name, record["seed"], losses, "\n\n".join((_accuracy(folder), figures)))
@@ -69,8 +71,9 @@ def examined(folder: Path, beside: Path | None = None, *, seed: int = 0) -> dict
     Raises BadInput where either is no finished model of the lab.
     """
     from semhub.lab.exam import matches
-    from semhub.lab.folder import recipe_of, whole
+    from semhub.lab.folder import read_losses, recipe_of, whole
 
+    read_losses(folder)  # before the long examination
     own = "corpus" in recipe_of(folder) and whole(folder)
     scores = [] if own else _scores(folder, seed)
     found = [] if beside is None or own else matches(*(_asked_straight(each) for each in (scores, _scores(beside, seed))))

@@ -12,6 +12,7 @@ from random import Random
 
 from semhub.data import world
 from semhub.data.world import code, deranged, lexicon, meanings
+from semhub.errors import BadRecipe
 from semhub.lab import own
 from semhub.lab.recipe import Recipe
 
@@ -20,7 +21,7 @@ Switch = dict[str, str]
 
 
 def streams(recipe: Recipe) -> dict[str, float]:
-    """The share of all windows that each stream gets; they add up to 1."""
+    """The share of all windows that each stream gets; they add up to 1. Raises BadRecipe where they would not."""
     if recipe.corpus is not None:
         return {language: share for language, share in recipe.mixture.items() if share > 0}
     first, bridges = recipe.languages[0], recipe.bridges
@@ -37,7 +38,10 @@ def streams(recipe: Recipe) -> dict[str, float]:
         shares[f"{first}={other}"] = bridged * recipe.mixture[other] / (1 - recipe.mixture[first])
     others = recipe.others or {}
     rest = 1 - sum(others.values())
-    return {name: share for name, share in ({k: v * rest for k, v in shares.items()} | others).items() if share > 0}
+    found = {name: share for name, share in ({k: v * rest for k, v in shares.items()} | others).items() if share > 0}
+    if abs(sum(found.values()) - 1) > 1e-6:
+        raise BadRecipe(f"{recipe.name}: the shares of the streams ({', '.join(found)}) add up to {sum(found.values()):.4f}, not to 1.")
+    return found
 
 
 def documents(recipe: Recipe, stream: str, seed: int) -> Iterator[Document]:

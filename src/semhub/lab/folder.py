@@ -4,24 +4,36 @@ A finished model is a folder with `recipe.json`; the checkpoints of `NAME` are k
 """
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
-from semhub.errors import BadInput
+from semhub.errors import BadInput, UserError
+from semhub.lab.recipe import Recipe, Senses, differing, filled
 
 AGAIN = "delete {folder} and run the same command again"
 
 
 def recipe_of(folder: Path) -> dict:
     """The recipe that a folder was grown from, as a table. Raises BadInput where the lab did not grow it."""
+    return _record(folder)["recipe"]
+
+
+def _record(folder: Path) -> dict:
+    """What the lab wrote of a model: `recipe`, `seed`, `precision`. Raises BadInput where the lab did not grow it."""
     if not (folder / "recipe.json").is_file():
         raise BadInput(f"{folder} holds no recipe.json: the lab did not grow it.")
-    return read_record(folder / "recipe.json")["recipe"]
+    record = read_record(folder / "recipe.json")
+    if not isinstance(record, dict) or not isinstance(record.get("recipe"), dict) or "seed" not in record:
+        raise BadInput(f"{folder / 'recipe.json'} holds no recipe of semhub: the lab did not grow what lies there.")
+    return record
 
 
 def read_record(path: Path) -> dict:
@@ -40,6 +52,72 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise BadInput(f"{path} is missing or cut short: {AGAIN.format(folder=path.parent)}.") from None
 
 
+def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The token ids that the lab packed at `path`, as `shape`, not yet in memory. Raises BadInput where some are missing."""
+    try:
+        return np.load(path, mmap_mode="r").reshape(shape)
+    except (OSError, ValueError, EOFError):
+        raise BadInput(f"{path} is missing or cut short: {AGAIN.format(folder=path)}.") from None
+
+
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer that the lab saved in `folder`. Raises BadInput where it is missing or damaged."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        read_record(folder / name)
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except Exception:  # the reader of tokenizers raises nothing more special
+        raise BadInput(f"{folder / 'tokenizer.json'} is damaged: {AGAIN.format(folder=folder)}.") from None
+
+
+def read_losses(folder: Path) -> list:
+    """`[step, loss]` of a finished model. Raises BadInput where they are missing or cut short."""
+    path = folder / "losses.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BadInput(f"{path} is missing or cut short, and a card tells them: copy it back, or grow the model again.") from None
+
+
+def put(fresh: Path, folder: Path) -> None:
+    """The folder `fresh` under the name `folder`, whole or not at all, whatever lay there before."""
+    aside = fresh.with_name(fresh.name + ".old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, aside)
+    os.replace(fresh, folder)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def vacant(out: Path) -> None:
+    """Raises BadInput where a model could not be put under the name `out`: something else lies there."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out} is asked for as the folder of a model, and holds other things: choose another --out, or empty it.")
+
+
+def finished(out: Path, recipe: Recipe | Senses, seed: int) -> bool:
+    """Whether the model of this recipe and seed lies finished in `out`; False where nothing does.
+
+    Raises BadInput where another model or anything else lies there. How its numbers were kept is not asked.
+    """
+    if not whole(out):
+        vacant(out)
+        return False
+    if other := _other(out, recipe, seed):
+        raise BadInput(f"{out} holds a finished model of another recipe or seed ({other}): choose another --out, or delete that folder.")
+    return True
+
+
+def _other(out: Path, recipe: Recipe | Senses, seed: int) -> str:
+    """In what the model in `out` is another than that of the recipe and seed; empty where it is theirs."""
+    try:
+        record = _record(out)
+        there = filled(record["recipe"], str(out / "recipe.json"))
+    except UserError as error:  # no recipe, or one of other code
+        return str(error).rstrip(".")
+    return differing(recipe, there) or ("" if seed == record["seed"] else f"seed is {record['seed']} there, {seed} was asked for")
+
+
 def whole(folder: Path) -> bool:
     """Whether a finished model lies there. Raises BadInput for one whose weights were cut short."""
     weights = folder / "model.safetensors"
@@ -53,7 +131,8 @@ def open_grown(folder: Path):
     recipe_of(folder)
     if not whole(folder):
         raise BadInput(f"{folder} holds no finished model; `semhub lab train` finishes it.")
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(folder)
+    words = read_tokenizer(folder)
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +161,20 @@ def _step(path: Path) -> int:
 
 def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     """(network, tokenizer) of the model `folder` as it was then, in float32. Raises BadInput where the checkpoint was cut short."""
+    from semhub.lab import apart
     from semhub.lab.grow import configuration
-    from semhub.lab.recipe import Shape
 
     work = folder.with_name(folder.name + ".growing")
-    if "kind" in read_record(work / "recipe.json")["recipe"]:
+    record = _record(work)
+    recipe = filled(record["recipe"], str(work / "recipe.json"))
+    if isinstance(recipe, Senses):
         return _with_senses(folder, checkpoint)
-    record, words = read_record(work / "recipe.json"), AutoTokenizer.from_pretrained(work / "tokenizer")
+    words = read_tokenizer(work / "tokenizer")
     set_seed(record["seed"])
-    config: LlamaConfig = configuration(Shape(**record["recipe"]["shape"]), words)
+    config: LlamaConfig = configuration(recipe.shape, words)
     network = LlamaForCausalLM(config)
+    if checkpoint.weights is None and recipe.apart is not None:
+        apart.separate(network, recipe, words)
     if checkpoint.weights is not None:
         weights = read_weights(checkpoint.weights)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)

@@ -19,14 +19,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from safetensors.torch import save_file
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from semhub.errors import BadInput
 from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
 from semhub.lab.descent import Descent, descent
-from semhub.lab.folder import read_record, read_weights, whole
+from semhub.lab.folder import finished, put, read_array, read_record, read_tokenizer, read_weights, vacant
 from semhub.lab.recipe import Recipe, Senses, Shape, Training, read_recipe
 from semhub.lab.tokenizer import tokenizer
 
@@ -47,11 +47,11 @@ def train(
     """Grow the model of a recipe into `out` and return that folder.
 
     The same call again goes on from the last checkpoint; a finished folder is left as it is.
-    `progress(step, steps, loss, seconds_left)` is called about every second.
+    `progress(step, steps, loss, seconds_left)` is called about every second. Raises BadInput where `out` holds anything else.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
-    if whole(out):
+    if finished(out, recipe, seed):
         return out
     if compile:
         _need_compiler(device)
@@ -97,7 +97,7 @@ def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str) -> None:
     record = work / "recipe.json"
     if not record.exists():
         write(record, mine)
-    if record.read_text(encoding="utf-8") != mine:
+    if record.read_text(encoding="utf-8", errors="replace") != mine:
         raise BadInput(
             f"{work} was begun with another recipe, seed or precision (here {numbers}): choose another --out, or delete that folder."
         )
@@ -114,7 +114,7 @@ def _tokenizer(recipe: Recipe, work: Path) -> PreTrainedTokenizerFast:
     if not (folder / "done").exists():
         tokenizer(recipe).save_pretrained(folder)
         write(folder / "done", "")
-    return AutoTokenizer.from_pretrained(folder)
+    return read_tokenizer(folder)
 
 
 def _corpus(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int, work: Path) -> dict[str, np.ndarray]:
@@ -129,7 +129,7 @@ def _corpus(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int, work: Pat
             fresh = path.with_suffix(".fresh.npy")
             np.save(fresh, packed)
             os.replace(fresh, path)
-        kept[name] = np.load(path, mmap_mode="r").reshape(-1, rows, width)
+        kept[name] = read_array(path, (steps[name], rows, width))
     return kept
 
 
@@ -222,9 +222,9 @@ def _save(network, downhill: Descent, step: int, losses: list, work: Path) -> No
     save_file(weights, fresh / "weights.safetensors")
     save_file(downhill.moments(), fresh / "moments.safetensors")
     write(fresh / "state.json", json.dumps({"step": step, "losses": losses}))
-    os.replace(fresh, folder)
-    for older in sorted(work.glob("step-*"))[:-1]:
-        (older / "moments.safetensors").unlink(missing_ok=True)
+    put(fresh, folder)
+    for other in set(work.glob("step-*")) - {folder}:
+        (other / "moments.safetensors").unlink(missing_ok=True)
 
 
 def _restore(network, downhill: Descent, work: Path) -> tuple[int, list]:
@@ -249,4 +249,5 @@ def finish(network, words, losses: list, work: Path, out: Path) -> None:
     shutil.copy(work / "recipe.json", fresh / "recipe.json")
     write(fresh / "losses.json", json.dumps(losses))
     write(fresh / "README.md", card(fresh, out.name))
-    os.replace(fresh, out)
+    vacant(out)
+    put(fresh, out)

@@ -4,7 +4,7 @@ Knows no world and no model; raises `BadRecipe` with one clear line for a key or
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 
@@ -195,11 +195,39 @@ def made(table: Mapping, where: str) -> Recipe | Senses:
     if kind not in KINDS:
         raise BadRecipe(f"{where}: kind is {kind!r}; it can be {', '.join(map(repr, KINDS))}.")
     if kind != "text":
-        return _checked_senses(_filled(Senses, table, where), where)
-    return checked(_filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where), where)
+        return _checked_senses(filled(table, where), where)
+    return checked(filled(table, where), where)
+
+
+def filled(table: Mapping, where: str) -> Recipe | Senses:
+    """The recipe that a table writes down, with defaults for what it does not say; whether it adds up is not asked."""
+    if table.get("kind", KINDS[0]) != KINDS[0]:
+        return _filled(Senses, table, where)
+    return _filled(Recipe, {key: value for key, value in table.items() if key != "kind"}, where)
+
+
+def differing(asked: Recipe | Senses, found: Recipe | Senses) -> str:
+    """The first key in which two recipes differ and what it is in each, in words; empty where they are the same."""
+    wanted, there = (_flat(each.as_dict()) for each in (asked, found))
+    for key in {**wanted, **there}:
+        if wanted.get(key) != there.get(key):
+            return f"{key} is {there.get(key, 'not said')} there, {wanted.get(key, 'not said')} was asked for"
+    return ""
+
+
+def _flat(table: Mapping, above: str = "") -> dict[str, object]:
+    """Dotted keys and their values."""
+    found: dict[str, object] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return found
 
 
 def _check_training(training: Training, where: str) -> None:
+    _check_least(training, {"steps": 1, "batch": 1, "window": 2, "checkpoint": 1, "warmup": 0}, f"{where}: training")
+    _check_shares(training, ("long_share",), f"{where}: training")
+    if not 0 < training.rate < float("inf"):
+        raise BadRecipe(f"{where}: training.rate is {training.rate!r}; it must be above 0.")
     if training.optimizer not in OPTIMIZERS:
         raise BadRecipe(f"{where}: training.optimizer is {training.optimizer!r}; it can be {', '.join(map(repr, OPTIMIZERS))}.")
 
@@ -208,6 +236,9 @@ def _checked_senses(recipe: Senses, where: str) -> Senses:
     _check_training(recipe.training, where)
     if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
         raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
+    _check_least(recipe.tower, {entry.name: 1 for entry in fields(Tower)}, f"{where}: tower")
+    _check_least(recipe, {"told": 0, "plain": 0}, where)
+    _check_shares(recipe, ("halves",), where)
     if recipe.tower.width % recipe.tower.heads or recipe.tower.size % recipe.tower.patch:
         raise BadRecipe(f"{where}: tower.width must be a multiple of tower.heads, tower.size one of tower.patch.")
     if not 0 <= recipe.told + recipe.plain < recipe.training.batch:
@@ -254,17 +285,44 @@ def checked(recipe: Recipe, where: str) -> Recipe:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
         if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:
             raise BadRecipe(f"{where}: {name} has the unknown subject {unknown[0]!r}; known: {', '.join(SUBJECTS)}.")
-    if recipe.bridges.translation + recipe.bridges.dictionary >= 1:
-        raise BadRecipe(f"{where}: bridges leave no room for other documents.")
-    if recipe.bridges.partner not in PARTNERS:
-        raise BadRecipe(f"{where}: bridges.partner is {recipe.bridges.partner!r}; it can be {', '.join(map(repr, PARTNERS))}.")
+    _check_shares(recipe, ("prefix", "gist", "pairs"), where)
+    _check_bridges(recipe, where)
+    _check_least(recipe.shape, {"width": 1, "blocks": 1, "heads": 1, "inner": 1, "context": 2, "pieces": 0}, f"{where}: shape")
     if recipe.shape.width % recipe.shape.heads:
         raise BadRecipe(f"{where}: width {recipe.shape.width} cannot be shared among {recipe.shape.heads} heads.")
+    if recipe.shape.width // recipe.shape.heads % 2:
+        raise BadRecipe(f"{where}: a head is {recipe.shape.width // recipe.shape.heads} wide; rotary positions need an even width / heads.")
     if recipe.apart is not None:
         _check_apart(recipe, where)
     if recipe.others is not None:
         _check_others(recipe, where)
     return recipe
+
+
+def _check_bridges(recipe: Recipe, where: str) -> None:
+    bridges, first = recipe.bridges, recipe.languages[0]
+    _check_shares(bridges, ("translation", "dictionary", "switched", "switched_words"), f"{where}: bridges")
+    if bridges.translation + bridges.dictionary >= 1:
+        raise BadRecipe(f"{where}: bridges leave no room for other documents.")
+    if bridges.partner not in PARTNERS:
+        raise BadRecipe(f"{where}: bridges.partner is {bridges.partner!r}; it can be {', '.join(map(repr, PARTNERS))}.")
+    if bridges.translation + bridges.dictionary + bridges.switched > 0 and not any(recipe.mixture[other] for other in recipe.languages[1:]):
+        raise BadRecipe(
+            f"{where}: bridges join {first!r} with another language, and no other has a share of mixture; "
+            "give one a share, or set bridges.translation, bridges.dictionary and bridges.switched to 0."
+        )
+
+
+def _check_least(table: object, least: Mapping[str, int], where: str) -> None:
+    for key, low in least.items():
+        if getattr(table, key) < low:
+            raise BadRecipe(f"{where}: {key} is {getattr(table, key)}; it must be at least {low}.")
+
+
+def _check_shares(table: object, keys: Sequence[str], where: str) -> None:
+    for key in keys:
+        if not 0 <= getattr(table, key) <= 1:
+            raise BadRecipe(f"{where}: {key} is {getattr(table, key)}; a share between 0 and 1 was asked for.")
 
 
 def _check_others(recipe: Recipe, where: str) -> None:
@@ -283,12 +341,14 @@ def _check_apart(recipe: Recipe, where: str) -> None:
         raise BadRecipe(f"{where}: languages apart need shape.tied = false, and shape.inner a multiple of shape.heads.")
 
 
-def varied(recipe: Recipe, key: str, value) -> Recipe:
+def varied(recipe: Recipe | Senses, key: str, value) -> Recipe:
     """The recipe with one dotted key changed (`bridges.translation`, `training.steps`, `mixture.en`), checked again.
 
     A share of the mixture changes the others in proportion; `bridges.without` and `bridges.only` name one kind of bridge
-    (translation, dictionary, switched, digits) to leave out or to keep alone.
+    (translation, dictionary, switched, digits) to leave out or to keep alone. Raises BadRecipe, also for what sees or hears.
     """
+    if isinstance(recipe, Senses):
+        raise BadRecipe(f"{recipe.name} grows a model that sees or hears; only recipes of text can be varied, such as semhub-text.")
     room, _, name = key.rpartition(".")
     if key in ("bridges.without", "bridges.only"):
         changed = replace(recipe, bridges=_bridges(recipe.bridges, name, value, key))

@@ -3,7 +3,6 @@
 There is no alignment loss of any kind. Loop, checkpoints and resuming are those of text models (`grow`).
 """
 
-import json
 from collections.abc import Iterator
 from itertools import chain, count, islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from transformers import set_seed
 
 from semhub.data.world import pictures, sounds
 from semhub.lab import grow
-from semhub.lab.folder import whole
+from semhub.lab.folder import finished, read_array, recipe_of
 from semhub.lab.organs import built, pixels, positions, text_folder
 from semhub.lab.recipe import Senses, made
 from semhub.lab.shown import Shown, every_english_text, shown, told
@@ -33,9 +32,12 @@ def train_senses(
     device: str | None = None,
     progress: grow.Progress | None = None,
 ) -> Path:
-    """Grow the model of a recipe into `out` and return that folder; the same call again goes on from the last checkpoint."""
+    """Grow the model of a recipe into `out` and return that folder; the same call again goes on from the last checkpoint.
+
+    Raises BadInput where `out` holds anything else.
+    """
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
-    if whole(out):
+    if finished(out, recipe, seed):
         return out
     work = out.with_name(out.name + ".growing")
     grow.claim(work, recipe, seed, grow.precision(device))
@@ -140,8 +142,8 @@ def _windows(recipe: Senses, words, width: int, seed: int, work: Path) -> np.nda
     path, steps = work / "text.npy", recipe.training.steps
     if not path.exists():
         source = text_folder(recipe)
-        text_recipe = made(json.loads((source / "recipe.json").read_text(encoding="utf-8"))["recipe"], str(source))
+        text_recipe = made(recipe_of(source), str(source))
         fresh = path.with_suffix(".fresh.npy")
         np.save(fresh, grow.packed_windows(text_recipe, words, steps * recipe.plain, width, seed))
         fresh.replace(path)
-    return np.load(path, mmap_mode="r").reshape(steps, recipe.plain, width)
+    return read_array(path, (steps, recipe.plain, width))

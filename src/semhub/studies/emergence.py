@@ -53,8 +53,10 @@ def emergence(
 
 
 def dominant(recipe: Mapping) -> str:
-    """The language that most is told in."""
-    return recipe["languages"][0] if "languages" in recipe else max(recipe["mixture"], key=recipe["mixture"].get)
+    """The language that most is told in: the world's recipes name it first, in a corpus of one's own it has the largest share."""
+    if "corpus" not in recipe and "languages" in recipe:
+        return recipe["languages"][0]
+    return max(recipe["mixture"], key=recipe["mixture"].get)
 
 
 def grown(target: str | Path, seed: int, device: str | None, progress: Callable | None) -> Path:

@@ -17,6 +17,7 @@ from semhub.lab.folder import open_grown
 from semhub.lab.recipe import varied
 from semhub.runs import store
 from semhub.studies import hub_measures, kept
+from semhub.studies.emergence import dominant
 
 LIMIT = 200
 
@@ -54,7 +55,7 @@ def sweep(
         folder = train(each, out / name, seed=seed, device=device, progress=progress)
         found, depth = kept.asked_once(out / "asked", name, name, asked_of[name], lambda folder=folder: open_grown(folder))
         place = {key: str(value) for key, value in setting.items()}
-        figures += [place | row for row in hub_measures.key_figures(found, depth, each.languages[0])]
+        figures += [place | row for row in hub_measures.key_figures(found, depth, dominant(each.as_dict()))]
         figures += [place | row for row in accuracies(each, folder)]
     store.write_whole(out / "sweep.parquet", kept.table(figures))
     return out
@@ -65,13 +66,26 @@ def combinations(over: Sequence[str]) -> list[dict[str, object]]:
     axes: dict[str, list] = {}
     for each in over:
         key, mark, values = each.partition("=")
-        found = [yaml.safe_load(value) for value in values.split(",") if value.strip()]
+        found = [_value(value, each) for value in values.split(",") if value.strip()]
         if not mark or not key.strip() or not found:
             raise BadInput(f"--over {each}: key=value,value,... was asked for, such as bridges.translation=0,0.06,0.12.")
+        if key.strip() in axes or len(set(map(str, found))) < len(found):
+            raise BadInput(f"--over {each}: a key and each of its values can be named only once.")
         axes[key.strip()] = found
     if not axes:
         raise BadInput("A sweep needs something to vary: --over bridges.translation=0,0.06,0.12.")
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _value(text: str, over: str):
+    """One value as YAML reads it. Raises BadInput for what is no number and no word."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, bool | int | float | str):
+        raise BadInput(f"--over {over}: {text.strip()!r} is no number and no word; values stand side by side with commas, as in x=1,2.")
+    return value
 
 
 def named(setting: Mapping[str, object]) -> str:
