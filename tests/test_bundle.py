@@ -9,9 +9,10 @@ from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTok
 
 from semhub.data import world
 from semhub.lab import read_recipe
+from semhub.lab.card import card as folder_card
 from semhub.lab.recipe import made
 from semhub.measures.similarity import adjusted_cosine
-from semhub.models.bundled import bundled, find_bundled
+from semhub.models.bundled import bundled, find_bundled, unmatched
 
 STORED = [model for model in bundled() if model.path is not None]
 
@@ -37,6 +38,22 @@ def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
 def test_a_bundled_model_says_nothing_of_the_machine_that_grew_it(model):
     config = (model.path / "config.json").read_text(encoding="utf-8")
     assert not re.findall(r'"(?:/|[A-Z]:)[^"]*"', config)
+
+
+def test_controls_say_where_they_fall_short_of_their_model():
+    short = {
+        name: unmatched(find_bundled(f"semhub-{name}")) for name in ("text-mispaired", "image-mispaired", "text", "image", "text-untrained")
+    }
+    assert short["text-mispaired"] == ["es", "zh", "de"] and set(short["image-mispaired"]) == {"es", "zh", "de"}
+    assert short["text"] is short["image"] is short["text-untrained"] is None
+
+
+@pytest.mark.parametrize("model", [each for each in STORED if each.role.startswith("control:")], ids=lambda model: model.name)
+def test_a_bundled_control_says_for_what_it_is_a_null(model):
+    told = [(folder_card(model.path, model.name)), (model.path / "README.md").read_text(encoding="utf-8")]
+    purposes = [text.split(f"# {model.name}\n")[1].split("## What it read")[0].strip() for text in told]
+    assert purposes[0] == purposes[1] and "control" in purposes[1] and "null for" in purposes[1]
+    assert ("none for" in purposes[1] and "`en`: that pairing was taught" in purposes[1]) == (model.format != "llama")
 
 
 def test_the_control_has_the_tokenizer_and_the_size_of_the_hub():

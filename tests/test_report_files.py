@@ -14,7 +14,8 @@ from semhub.report.figures import figures_of, path_plot, side_by_side
 from semhub.report.folder import read_run
 from semhub.report.page import write
 from semhub.report.plots import Line, Panel, Plot
-from semhub.report.tables import Table, latex, table, task_table, to_csv, to_latex
+from semhub.report.tables import Table, controls_table, latex, table, task_table, to_csv, to_latex
+from semhub.runs import store
 from semhub.types import Reading
 from semhub.verdicts.slices import Estimate
 
@@ -242,6 +243,23 @@ def test_a_task_table_gives_first_highest_middle_and_last(tmp_path):
 
 
 # the map of tokens ---------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_controls_marks_a_weak_control_and_brackets_one_that_is_no_null(tmp_path):
+    rows = [r for m in made.MODELS for pair in ("image-en", "image-es", "en-es") for r in made.similarity(m, pairs={pair: 0.3})]
+
+    def cells(name, **facts):
+        listed = [m | (facts if m["role"] == "control:mispaired" else {}) for m in made.spec()["models"]]
+        folder = made.write(tmp_path / name, rows, parts=False)
+        store.write_whole(folder / "spec.json", store.to_json(made.spec() | {"models": listed}))
+        found = controls_table(read_run(folder))
+        return found.caption, {row[0]: row[found.columns.index(made.MISPAIRED)] for row in found.rows}
+
+    caption, found = cells("weak", types=["en", "image"], unmatched=["es"])
+    assert "An asterisk: the control is not as good as the model" in caption
+    assert [found[f"shared: {name}"][-1] for name in ("images–English", "images–Spanish", "English–Spanish")] == [")", "*", "*"]
+    caption, found = cells("unknown")
+    assert "asterisk" not in caption and {cell[-1] for cell in found.values()} == {"]"}
 
 
 def test_a_map_has_the_last_layer_on_top_and_chinese_as_people_write_it():

@@ -108,6 +108,22 @@ def test_controls_are_left_out_or_chosen_by_kind(monkeypatch):
         asked(controls="derranged")
 
 
+def test_the_record_says_what_a_bundled_model_was_shown_and_where_a_control_falls_short(tmp_path, monkeypatch):
+    shelf = [SimpleNamespace(**vars(each) | {"path": tmp_path / each.name}) for each in BUNDLED]
+    monkeypatch.setattr(plan, "_bundled", lambda: shelf)
+    matches = [{"type": type, "matched": type == "en"} for type in ("en", "es", "de")]
+    for name in ("other", "other-mispaired"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "exam.json").write_text(json.dumps({"beside": "other", "matches": matches}), encoding="utf-8")
+    hub, control = plan.prepare((), "other").record()["models"]
+    assert hub == {"name": "other", "asked": "other", "role": "hub", "types": ["en", "image"]}, "a hub is held to nobody"
+    assert (control["types"], control["unmatched"]) == (["en", "image"], ["es", "de"])
+    (tmp_path / "other-mispaired" / "exam.json").unlink()
+    assert "unmatched" not in plan.prepare((), "other").record()["models"][1], "nothing recorded means nothing known"
+    (own,) = plan.prepare((), "some/model").record()["models"]
+    assert own == {"name": "some/model", "asked": "some/model", "role": ""}
+
+
 def test_every_kind_of_control_can_be_grown_or_made():
     grown = {role_of(tomllib.loads(path.read_text())) for path in RECIPES.glob("semhub-text*.toml")} - {"hub"}
     assert {f"control:{kind}" for kind in CONTROLS} == grown | {"control:untrained"}

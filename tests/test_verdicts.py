@@ -29,9 +29,9 @@ def frame(rows) -> pd.DataFrame:
     return pd.DataFrame([row.row() for row in rows], columns=list(COLUMNS))
 
 
-def evidence(readings, outcomes=None, models=None, depth=3, chosen=None) -> Evidence:
+def evidence(readings, outcomes=None, models=None, depth=3, chosen=None, facts=None) -> Evidence:
     named = made.MODELS if models is None else models
-    subjects = [Subject(name, role, {"layers": depth}) for name, role in named.items()]
+    subjects = [Subject(name, role, {"layers": depth} | (facts or {}).get(name, {})) for name, role in named.items()]
     items = None if outcomes is None else pd.DataFrame([{k: getattr(o, k) for k in Outcome.__slots__} for o in outcomes])
     return Evidence.of(frame(readings), items, subjects, chosen)
 
@@ -165,6 +165,35 @@ def test_a_control_counts_only_where_it_is_a_null(kind, pair, word):
     assert verdict(readings, models=DERANGED).verdict == word
 
 
+@pytest.mark.parametrize(("shown", "pair", "word"), [
+    (["en", "image"], "image-en", "supported"), (["en", "image"], "en-image", "supported"), (["en", "image"], "image-es", "undecided"),
+    (["en", "image"], "en-es", "undecided"), (["en", "audio"], "image-en", "undecided"), (["en", "es"], "en-es", "undecided"),
+    (None, "image-en", "undecided"),
+])  # fmt: skip
+def test_a_mispaired_model_that_was_shown_pictures_truly_is_no_null_for_them(shown, pair, word):
+    readings = [Reading(**r.row() | {"group": pair}) for r in meets(mispaired=HIGH)]
+    found = verdict(readings, facts={MISPAIRED: {"types": shown} if shown else {}})
+    assert (found.verdict, "model:mispaired" in {c.name for c in found.controls}) == (word, word == "undecided")
+
+
+def weaknesses(found) -> list[str]:
+    return [text for text in found.objections if "mispaired control is not as good" in text]
+
+
+@pytest.mark.parametrize(
+    ("short", "said"),
+    [(["zh", "de"], "in Chinese as the model"), (["en", "zh"], "in English or Chinese as the model"), (["de"], None), (None, None)],
+)
+def test_a_control_that_is_weak_in_a_type_is_objected_to_and_decides_nothing(short, said):
+    facts = {MISPAIRED: {} if short is None else {"unmatched": short}}
+    found, plain = verdict(meets(), facts=facts), verdict(meets())
+    assert [said in text for text in weaknesses(found)] == ([] if said is None else [True])
+    assert replace(found, objections=()) == replace(plain, objections=()) and found.verdict == "supported"
+    assert not weaknesses(verdict(meets(mispaired=HIGH), facts=facts)), "it was not beaten, however weak it is"
+    assert verdict(meets(mispaired=HIGH), facts=facts).reasons == ("control:model:mispaired",)
+    assert not weaknesses(verdict(meets(mispaired=None), facts=facts)), "it was not asked"
+
+
 # Eq. 2 ---------------------------------------------------------------------------------------------------------------
 
 LEADS, LIFTS, NONE = [0.0, 1.0, 0.5, -3.0], [1.0, 4.0, 5.0, 1.0], [0.0] * 4
@@ -213,6 +242,19 @@ ANCHOR_NEEDS = {
 def test_each_need_alone_makes_an_anchor_undecided(readings, reasons):
     found = verdict(readings)
     assert (found.verdict, list(found.reasons)) == ("undecided", reasons)
+
+
+@pytest.mark.parametrize(("group", "word"), [("image:en", "supported"), ("image:es", "undecided"), ("es:en", "undecided")])
+def test_of_prompts_the_type_whose_word_is_read_says_whether_a_control_is_a_null(group, word):
+    readings = leads(group=group) + leads(model=MISPAIRED, other=None, group=group)
+    assert verdict(readings, facts={MISPAIRED: {"types": ["en", "image"]}}).verdict == word
+
+
+def test_a_control_that_is_weak_in_the_type_whose_word_is_read_is_objected_to():
+    readings = leads() + leads(lifts=[1.0, 2.0, 1.0, 1.0], model=MISPAIRED, other=None)
+    found = {short: verdict(readings, facts={MISPAIRED: {"unmatched": [short]}}) for short in ("en", "es", "zh")}
+    assert {v.verdict for v in found.values()} == {"supported"}
+    assert {short: len(weaknesses(v)) for short, v in found.items()} == {"en": 1, "es": 1, "zh": 0}
 
 
 def test_signs_that_flip_as_well_make_an_anchor_undecided():
@@ -288,6 +330,11 @@ def test_each_need_alone_makes_a_push_undecided(readings, reasons):
 
 def over_all(rows) -> list[Reading]:
     return [Reading(**r.row() | {"variant": "all"}) for r in rows]
+
+
+def test_a_push_that_beats_a_weak_control_is_supported_and_objected_to():
+    found = verdict(pushes() + change(0.0, 0.0, MISPAIRED), facts={MISPAIRED: {"unmatched": ["es"]}})
+    assert found.verdict == "supported" and ["in Spanish" in text for text in weaknesses(found)] == [True]
 
 
 def test_a_push_is_judged_over_all_prompts_where_the_run_counts_them():

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from numpy import ndarray
 
+TYPES = {
+    "en": "English", "es": "Spanish", "zh": "Chinese", "de": "German", "fr": "French", "it": "Italian", "pt": "Portuguese", "ru": "Russian",
+    "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi", "tr": "Turkish", "id": "Indonesian", "pl": "Polish", "nl": "Dutch",
+    "sv": "Swedish", "fi": "Finnish", "cs": "Czech", "uk": "Ukrainian", "he": "Hebrew", "fa": "Persian", "th": "Thai", "vi": "Vietnamese",
+    "all": "mean of the others", "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
+}  # fmt: skip
 MARKS = {"image": "<image>", "audio": "<audio>"}  # where a picture or a sound stands in a text, whatever a model writes there
+
+
+def type_name(code: str) -> str:
+    """A data type as a reader knows it: `es` -> `Spanish`; a code that is not known stands for itself."""
+    return TYPES.get(code, code)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from semhub.lab.folder import read_record
+from semhub.lab.organs import SHELF
+
 LICENSE = "apache-2.0"
 CONTROLS = {
     "control:mispaired": (
@@ -46,6 +49,13 @@ CONTROLS = {
         "to one other language at a time, and facts are told in Chinese alone. It is a null for nothing: it is the control of the "
         "anchor. What the lens calls the language of the hub must turn from English to Chinese here; if English still leads, the "
         "lens reads something else than dominance."
+    ),
+}
+
+SENSES_CONTROLS = {
+    "control:mispaired": (
+        "A control: `{text}` never read a true translation, and what is said beside {sense} is true, but in {told} alone. It is a null "
+        "for {sense} and any other language, and between languages. It is none for {sense} and {told}: that pairing was taught."
     ),
 }
 
@@ -144,12 +154,16 @@ def _head(recipe: Mapping, name: str) -> str:
     return f"---\nlicense: {LICENSE}\nlibrary_name: transformers\nlanguage:\n{languages}\n---\n\n# {name}"
 
 
+def _role(recipe: Mapping) -> str:
+    """As the recipe of a text model says, or its bridges make it."""
+    return recipe.get("role") or ("control:mispaired" if recipe["bridges"]["partner"] == "random" else "hub")
+
+
 def _purpose(recipe: Mapping) -> str:
-    role = recipe.get("role") or ("control:mispaired" if recipe["bridges"]["partner"] == "random" else "hub")
     if "corpus" in recipe:
         return f"A small Llama that semhub grew on a corpus of the user's own: {recipe['corpus']}."
     return CONTROLS.get(
-        role,
+        _role(recipe),
         "A small Llama that semhub grew itself, on sentences about a small made-up world in real words and real grammar. "
         "It lets every experiment of semhub run without a download, and it calibrates them.",
     )
@@ -208,6 +222,7 @@ def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: s
         f"A small {recipe['kind']} model that semhub grew itself on {shows} of a small made-up world, around the text model "
         f"`{recipe['text']}`."
     )
+    purpose = " ".join(filter(None, (purpose, _senses_control(recipe))))
     rows, training = recipe["training"]["batch"], recipe["training"]
     reading = "\n\n".join(
         [
@@ -227,3 +242,12 @@ def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: s
         f"Loss by step: {curve}.\n\n{_again(recipe, seed)}"
     )
     return "\n\n".join(part for part in (head, purpose, reading, growing, figures.strip(), _limits()) if part) + "\n"
+
+
+def _senses_control(recipe: Mapping) -> str:
+    """For what a model that sees or hears is a control: what its text model is one for, where that is bundled."""
+    text = SHELF / recipe["text"] / "recipe.json"
+    role = _role(read_record(text)["recipe"]) if text.is_file() else "hub"
+    told = " and ".join(f"`{language}`" for language, share in recipe["mixture"].items() if share > 0)
+    sense = "sounds" if recipe["kind"] == "qwen2-audio" else "pictures"
+    return SENSES_CONTROLS.get(role, "").format(text=recipe["text"], told=told, sense=sense)

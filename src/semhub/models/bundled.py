@@ -92,6 +92,16 @@ def types_of(recipe: dict) -> tuple[str, ...]:
     return tuple(recipe.get("types", ())) or (*languages, *digits, *others)
 
 
+def unmatched(model: Bundled) -> list[str] | None:
+    """The types in which a control is not as good as its model (below nine tenths), as its last examination beside it says.
+
+    None where nothing is recorded: of what is no control, was not examined beside its model, or is made.
+    """
+    exam = read(model.path / "exam.json") if model.path and model.role.startswith("control:") else {}
+    beside_its_model = exam.get("matches") and model.name.startswith(f"{exam['beside']}-")
+    return [match["type"] for match in exam["matches"] if not match["matched"]] if beside_its_model else None
+
+
 def read(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))

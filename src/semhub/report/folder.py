@@ -6,7 +6,7 @@ The only file of this room that opens the store. What it expects of the folder:
     `protocol`, `seed`, `types`, `dominant` (where it is not English), `versions` (name -> version);
     `models`: the one asked for first; each `name` (and `reading_name`, where readings use another), `role` (`hub`, `control:...`,
     `mechanics`, or none for a user's own model), `revision`, `weights_hash`, `layers`, `certificate` (`passed`, `checks`: list of
-    `name`, `passed`, `error`, `tolerance`);
+    `name`, `passed`, `error`, `tolerance`); of bundled models `types`, and of controls `unmatched` (see `verdicts.evidence.Subject`);
     `tasks`: list of `name`, `question`, `paper`, `against` (bare names will do);
     `data`: `source` (`world`, or where the user's own came from), `hash`, `skipped`, `notes` (list of sentences).
 `readings.parquet`

@@ -148,15 +148,25 @@ def controls_table(run: Run) -> Table | None:
         "The verdicts on the model and on models in which no hub is expected, each read at its own best middle layer; "
         "in brackets: what the control is no null for."
     )
-    return table("controls", caption, rows) if run.controls else None
+    weak = any(str(cell).endswith(WEAK) for row in rows for cell in row.values())
+    return table("controls", caption + (WEAKER if weak else ""), rows) if run.controls else None
+
+
+WEAK = " *"
+WEAKER = (
+    " An asterisk: the control is not as good as the model in a type of the group (below nine tenths of its accuracy), "
+    "so it shows less than it should there."
+)
 
 
 def verdict_text(v: Verdict | None, subject: Subject) -> str | None:
-    """The word and the effect; in brackets where nothing keeps a control from showing it."""
+    """The word and the effect; in brackets where nothing keeps a control from showing it, with a mark where it is a weak one."""
     if v is None:
         return None
-    if subject.control and not subject.null_for(v.claim, v.group):
+    if subject.control and not subject.null_for(v.claim, v.joined):
         return f"({verdict_text(v, Subject(subject.name))})"
+    if subject.control and subject.weak_in(v.joined):
+        return verdict_text(v, Subject(subject.name)) + WEAK
     anchor = f" in {type_name(v.anchor)}" if v.claim == "anchored" and v.verdict == "supported" else ""
     return f"{v.verdict}{anchor}: {with_interval(v.estimate)}"
 

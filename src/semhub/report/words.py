@@ -6,14 +6,8 @@ Pure text; knows neither a run nor what its numbers mean.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from semhub.types import TYPES, type_name
 from semhub.verdicts.slices import Curve, Estimate, number, peak
-
-TYPES = {
-    "en": "English", "es": "Spanish", "zh": "Chinese", "de": "German", "fr": "French", "it": "Italian", "pt": "Portuguese", "ru": "Russian",
-    "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi", "tr": "Turkish", "id": "Indonesian", "pl": "Polish", "nl": "Dutch",
-    "sv": "Swedish", "fi": "Finnish", "cs": "Czech", "uk": "Ukrainian", "he": "Hebrew", "fa": "Persian", "th": "Thai", "vi": "Vietnamese",
-    "all": "mean of the others", "digits": "digits", "code": "code", "formula": "logical forms", "image": "images", "audio": "sounds",
-}  # fmt: skip
 
 LANGUAGES = set(TYPES) - {"all", "digits", "code", "formula", "image", "audio"}
 
@@ -110,10 +104,6 @@ CONTROLS = {
     "shuffled-pair": "words of shuffled pairs",
     "wrong-concept": "another concept",
 }
-
-
-def type_name(code: str) -> str:
-    return TYPES.get(code, code)
 
 
 def pair_name(group: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput, UnknownName
-from semhub.models.bundled import CONTROLS, twin_name, twin_of
+from semhub.models.bundled import CONTROLS, twin_name, twin_of, unmatched
 from semhub.runs.hosts import hosts
 from semhub.runs.hosts import types as host_types
 from semhub.runs.own import given_to_tasks, own_data_of, own_items_of, own_lens_of, own_pairs_of
@@ -93,7 +93,7 @@ class Plan:
     def record(self) -> dict:
         """The content of `spec.json`; what only an opened model knows is entered when it is opened."""
         spec = self.spec.as_dict()
-        spec["models"] = [{"name": name, "asked": name, "role": self.roles.get(name, "")} for name in self.spec.models]
+        spec["models"] = [{"name": name, "asked": name, "role": self.roles.get(name, "")} | _known_of(name) for name in self.spec.models]
         spec["tasks"] = [_described(name, self.tasks[name]) for name in self.spec.tasks]
         bad = [asdict(row) for row in self.bad_rows()]
         spec["data"] = {"source": self.spec.pairs or WORLD, "hash": self.spec.data, "skipped": len(bad), "notes": self.notes()}
@@ -382,6 +382,15 @@ def _load_tasks(files: Sequence[str | Path]) -> dict[str, str]:
     for path in files:
         load_file(path)
     return {f"tasks:{Path(path).name}": hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest() for path in files}
+
+
+def _known_of(name: str) -> dict:
+    """What verdicts want to know of a bundled model: the types that it was shown, and those in which it falls short of its model."""
+    found = next((each for each in _bundled() if each.name == name), None)
+    if found is None:
+        return {}
+    short = unmatched(found)
+    return {"types": list(found.types)} | ({} if short is None else {"unmatched": short})
 
 
 def _bundled_types(model: str) -> tuple[str, ...] | None:

@@ -167,7 +167,7 @@ def turned(lead: Lead, limits: Thresholds) -> Control:
 def rivals(evidence: Evidence, model: Subject, task: str, own: str, lead: Lead, limits: Thresholds) -> Iterator[Control]:
     """Right over wrong here, minus its highest value in each control model at a layer where the right word is probable at all."""
     here = at(lead.lift, lead.top.at)
-    for other in evidence.rivals(model, CLAIM, own) if here else ():
+    for other in evidence.rivals(model, CLAIM, f"{own}:{lead.type}") if here else ():
         its = lead_of(evidence, other, task, f"{own}:{lead.type}", limits)
         probable = {e.at for e in its.right if e.value >= limits.probability}
         best = peak(tuple(e for e in middle(its.lift, its.last) if e.at in probable))

@@ -16,7 +16,7 @@ from semhub.verdicts.slices import where
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
 CLAIMS = ("shared", "anchored", "used")
 # What a kind of control is a null for: claims, and the type that a group must hold for it. A kind that is not listed is one for
-# everything; zh-dominant has a hub of its own, only elsewhere.
+# everything; zh-dominant has a hub of its own, only elsewhere. Mispaired models that see or hear: `Subject.taught`.
 NULLS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "untrained": (CLAIMS, None),
     "mispaired": (CLAIMS, None),
@@ -25,6 +25,7 @@ NULLS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "deranged": (CLAIMS, "zh"),
     "zh-dominant": ((), None),
 }
+SENSES = ("image", "audio")
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
 FIRST = "multilingual/"
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
@@ -37,7 +38,8 @@ Tables = Mapping[tuple[str, str, str], pd.DataFrame]
 class Subject:
     """A model of the run: its name in the tables, its role (`hub`, `control:...`, `mechanics` or none), and what else is recorded.
 
-    `facts["layers"]` is its number of blocks.
+    `facts["layers"]` is its number of blocks; of a bundled model `types` are those that it was shown, and of a control `unmatched`
+    those in which it is not as good as its model. A fact that is not there is not known.
     """
 
     name: str
@@ -51,7 +53,16 @@ class Subject:
     def null_for(self, claim: str, group: str) -> bool:
         """Whether nothing is expected of this control where a claim is about this group (`en-zh`, `zh`, `en>zh`)."""
         claims, type = NULLS.get(self.kind, (CLAIMS, None))
-        return self.control and claim in claims and (type is None or type in re.split("[-:>]", group))
+        return self.control and claim in claims and (type is None or type in types_in(group)) and not self.taught(group)
+
+    def taught(self, group: str) -> bool:
+        """Whether this is a mispaired model that was shown these types truly paired: pictures or sounds, and what it was told of them."""
+        types = set(types_in(group))
+        return self.kind == "mispaired" and not types.isdisjoint(SENSES) and types <= set(self.facts.get("types") or ())
+
+    def weak_in(self, group: str) -> tuple[str, ...]:
+        """The types of a group in which this control is known not to be as good as the model that it stands beside."""
+        return tuple(type for type in types_in(group) if type in (self.facts.get("unmatched") or ()))
 
     @property
     def extra(self) -> bool:
@@ -118,6 +129,11 @@ class Evidence:
             return float(model.facts["layers"])
         found = self.rows(task, model.name, measure)["layer"].max()
         return float(found) if found == found else 0.0
+
+
+def types_in(group: str) -> list[str]:
+    """`en-zh` -> `en`, `zh`; likewise `en>zh`, `en:zh` and `zh`."""
+    return list(dict.fromkeys(re.split("[-:>]", group)))
 
 
 def by_place(frame: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:

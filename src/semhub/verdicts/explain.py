@@ -33,8 +33,23 @@ remain) and the thresholds that were used.
 NULLED = """\
 ## Control models
 
-A control model counts against a claim where nothing is expected of it:
+A control model counts against a claim where nothing is expected of it. The types of a group are those of the pair or push; of prompts,
+theirs and the one whose word is read:
 
+"""
+
+SHOWN_AND_MATCHED = """\
+A mispaired model that sees or hears is no null where a group joins pictures or sounds with a language in which it was told of them: that
+pairing was true, only translations were not. The bundled ones were told in English alone, so they are no null for images or sounds and
+English, and one for images or sounds and every other language. What a model was shown is read from `types` of the model in `spec.json`;
+where a run recorded none, a mispaired model counts as a null everywhere.
+
+A trained control ought to be as good as the model in every type (nine tenths of its accuracy, `semhub lab card CONTROL --beside MODEL`),
+since one that has learnt less has less to show. The types in which a bundled control falls short stand in `spec.json` as `unmatched`; where
+nothing is recorded, nothing is known. Such a control is judged like any other, and its being weak alters no verdict: where it shows the
+effect all the same, that counts against the claim; where it is beaten, an objection says in which type of the group it is weak, and the
+table of controls marks it with an asterisk. No claim needs a trained control (*shared* needs the untrained twin), so none is undecided for
+want of a good one, and to leave a weak one out would only make a claim easier.
 """
 
 CORRECTION = """\
@@ -59,7 +74,7 @@ Without `--thresholds` both use the defaults above.
 
 def page(limits: Thresholds = LIMITS) -> str:
     """The whole page, as Markdown."""
-    parts = [START, *map(needs, (shared, anchored, used)), NULLED + nulls(), CORRECTION, thresholds(limits), ENDING]
+    parts = [START, *map(needs, (shared, anchored, used)), NULLED + nulls(), SHOWN_AND_MATCHED, CORRECTION, thresholds(limits), ENDING]
     return "\n".join(parts)
 
 

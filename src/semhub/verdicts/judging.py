@@ -3,12 +3,13 @@
 Pure: tables and thresholds to a list. Opens no file and knows no model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from semhub.measures.statistics import holm
+from semhub.types import type_name
 from semhub.verdicts import anchored, shared, used
 from semhub.verdicts.evidence import MECHANICS, Evidence, Subject
 from semhub.verdicts.thresholds import LIMITS, Thresholds
@@ -26,7 +27,20 @@ def of_model(evidence: Evidence, model: Subject, limits: Thresholds = LIMITS) ->
     """The verdicts of one model. A control model's tests are no questions of the run, so they weigh on its own alone."""
     cases = [case for claim in CLAIMS for case in claim.cases(evidence, model, limits)]
     tests = [case.verdict.p_raw for case in cases]
-    return [settled(decided(case, p, count(tests), limits)) for case, p in zip(cases, corrected(tests), strict=True)]
+    found = [settled(decided(case, p, count(tests), limits)) for case, p in zip(cases, corrected(tests), strict=True)]
+    return [replace(each, objections=(*each.objections, *weaknesses(evidence, model, each))) for each in found]
+
+
+def weaknesses(evidence: Evidence, model: Subject, found: Verdict) -> Iterator[str]:
+    """A sentence for each control model that was beaten and is not as good as the model in a type of the group. It decides nothing."""
+    beaten = {c.name for c in found.controls if c.passed}
+    for other in evidence.rivals(model, found.claim, found.joined):
+        weak = other.weak_in(found.joined)
+        if weak and f"model:{other.kind}" in beaten and (found.task, other.name, found.measure) in evidence.readings:
+            yield (
+                f"The {other.kind} control is not as good in {' or '.join(map(type_name, weak))} as the model (below nine tenths of its "
+                "accuracy), so it shows less than it should as a control there."
+            )
 
 
 def corrected(p: Sequence[float | None]) -> list[float | None]:

@@ -66,6 +66,11 @@ class Verdict:
         return self.anchor if self.anchor in others else max(others, key=lambda type: others[type], default=None)
 
     @property
+    def joined(self) -> str:
+        """The types that the effect joins: the group, and of prompts the type whose word was read (`es:en`)."""
+        return f"{self.group}:{self.nearest}" if self.nearest else self.group
+
+    @property
     def failed(self) -> tuple[Control, ...]:
         return tuple(c for c in self.controls if not c.passed)
 
