@@ -13,6 +13,8 @@ from semhub.lab.card import card as folder_card
 from semhub.lab.recipe import made
 from semhub.measures.similarity import adjusted_cosine
 from semhub.models.bundled import bundled, find_bundled, unmatched
+from semhub.runs import plan
+from semhub.tasks import SUITES
 
 STORED = [model for model in bundled() if model.path is not None]
 
@@ -79,3 +81,17 @@ def test_translations_meet_in_the_hub_and_not_in_its_control(other):
     assert abs(hub[0]) < 1e-6
     assert hub[2:].max() > 0.4
     assert control.abs().max() < 0.06
+
+
+def test_the_papers_suite_on_the_bundled_models_is_all_its_tasks():
+    """No stand-ins: the catalogue and the models as they are shipped."""
+    made = plan.prepare(suite="paper")
+    assert tuple(made.tasks) == SUITES["paper"] and len(made.tasks) == 21 and not made.left_out and not made.notes()
+    hubs = {part.task: part.model for part in made.parts if made.roles[part.model] == "hub"}
+    assert set(hubs) == set(SUITES["paper"]), "a hub is asked every task"
+    for part in made.parts:
+        role = made.roles[part.model]
+        assert role == "hub" or (role.startswith("control:") and part.model.startswith(hubs[part.task] + "-")), part
+    assert {role.partition(":")[0] for role in made.roles.values()} == {"hub", "control"}
+    controlled = {part.task for part in made.parts if made.roles[part.model].startswith("control:")}
+    assert controlled == set(SUITES["paper"]), "and a control beside it"

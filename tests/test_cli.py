@@ -125,6 +125,40 @@ def test_a_figure_of_the_paper_is_its_task_as_the_release_does_it(world, capsys,
     assert "did you mean 'space/near'?" in refused(capsys, "reproduce", "space/neer")
 
 
+def test_a_figure_of_the_paper_is_drawn_from_own_data_on_a_model_opened_as_asked(world, capsys, monkeypatch):
+    """What `run` says of data and of opening, `reproduce` says too, in the same words."""
+    monkeypatch.setitem(SUITES, "paper", ("space/near",))
+    seen, opened = [], {}
+    monkeypatch.setattr(engine, "perform_task", lambda task, model, **given: seen.append(given) or fake_run.perform(task, model, **given))
+    monkeypatch.setattr(engine, "load_model", lambda name, **keywords: opened.update({name: keywords}) or fake_run.load(name))
+    (world / "pairs.csv").write_text("en,zh\nA dog.,狗。\nA cat.,猫。\n,猫。\n", encoding="utf-8")
+    (world / "cedict.txt").write_text("貓 猫 [mao1] /cat/\n", encoding="utf-8")
+    words = "reproduce space/near --model hub --pairs pairs.csv --skip-bad --data cedict=cedict.txt --types zh,en --limit 7 --seed 2"
+    opening = "--revision v1 --dtype bfloat16 --device cpu --device-map auto --trust-remote-code --unsafe-weights --batch-tokens 99"
+    assert semhub(*words.split(), *opening.split()) == 0
+    given = seen[0]
+    assert [concept.text("zh") for concept in given["pairs"].concepts] == ["狗。", "猫。"] and dict(given["data"]["cedict"].items) == {
+        "猫": ("cat",)
+    }
+    assert {key: given[key] for key in ("protocol", "seed", "limit", "types", "batch_tokens")} == {
+        "protocol": "paper",
+        "seed": 2,
+        "limit": 7,
+        "types": ("zh", "en"),
+        "batch_tokens": 99,
+    }
+    machine = {"dtype": "bfloat16", "device": "cpu", "device_map": "auto"}
+    assert opened["hub"] == machine | {"revision": "v1", "trust_remote_code": True, "unsafe_weights": True}
+
+
+def test_reproduce_shares_the_options_of_run():
+    from inspect import signature
+
+    run, again = (signature(command).parameters for command in (cli.run, cli.reproduce))
+    shared = {name for name in again if name in run} - {"protocol", "out", "limit"}  # there they say other things
+    assert {name: run[name].annotation for name in shared} == {name: again[name].annotation for name in shared} and len(shared) == 14
+
+
 def test_an_unknown_task_gets_the_nearest_name(world, capsys):
     assert "did you mean 'space/near'?" in refused(capsys, "run", "space/neer")
 

@@ -173,3 +173,26 @@ def test_kinds_have_the_names_of_their_data(tmp_path):
         read_source("wikipedias", tmp_path)
     with pytest.raises(BadInput, match="GALE is parallel text"):
         read_source("gale", tmp_path)
+
+
+def test_a_dictionary_is_read_by_a_data_sets_id_whose_text_is_its_lines(hub, tmp_path):
+    lines = ["# CC-CEDICT", "貓 猫 [mao1] /cat/", "", "王 王 [Wang2] /surname Wang/", "好 好 [[hao3]] /good/well/"]
+    hub.sets["owner/cedict", None, "train"] = [{"text": line} for line in lines]
+    (tmp_path / "cedict.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found, here = read_source("cedict", "owner/cedict:train"), read_source("cedict", tmp_path / "cedict.txt")
+    assert dict(found.items) == {"猫": ("cat",), "好": ("good",)} and (found.hash, found.counts) == (here.hash, here.counts)
+    assert (found.source, found.revision, found.licence) == ("owner/cedict@c0ffee:train", "c0ffee", "cc-by-sa-4.0")
+    hub.sets["owner/cedict", None, "train"] = [{"text": lines[1]}, {"simplified": "狗"}, {"text": "狗"}]
+    with pytest.raises(BadInput, match=r"line 2: the line is missing \(column text\); owner/cedict:train line 3: the line is no entry"):
+        read_source("cedict", "owner/cedict:train")
+    found = read_source("cedict", "owner/cedict:train", skip_bad=True)
+    assert dict(found.items) == {"猫": ("cat",)} and found.counts["left out: bad rows"] == 2
+
+
+def test_a_dictionary_that_cannot_be_fetched_says_where_to_put_the_file(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(BadInput, match="could not be fetched .* put cedict_1_0_ts_utf-8_mdbg.txt.gz of www.mdbg.net into data/"):
+        read_source("cedict", "owner/a-dictionary-that-nobody-has")
+    for gone in ("data/cedict.txt.gz", "data/cedict_ts.u8"):
+        with pytest.raises(BadInput, match=f"^There is no dictionary at {gone}; put cedict"):
+            read_source("cedict", gone)

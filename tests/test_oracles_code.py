@@ -11,11 +11,13 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 import semhub.models
-from families import FAMILIES, built, configured, finished, network_of, trainer, words_of
+from families import FAMILIES, bare_words, built, configured, finished, leading_space, sentence_piece, trainer
 from oracles import code, semantics
 from semhub.data.cogs import Sentence
 from semhub.data.logic import parse
 from semhub.data.programs import Program
+from semhub.data.sources import read_source
+from semhub.errors import BadInput
 from semhub.tasks import code as code_tasks
 from semhub.tasks import perform
 from semhub.types import Prompt
@@ -223,29 +225,60 @@ def test_task_13_roles_of_names(kind, monkeypatch):
     assert worst(plain, oracle("nothing-taken-off")) < TOLERANCE
 
 
+def test_task_13_forms_without_a_role_are_told_one_by_one_and_the_rest_is_read(tmp_path):
+    rows = [
+        ("the cat sees dog", "* cat ( x _ 1 ) ; see . agent ( x _ 2 , x _ 1 ) AND see . theme ( x _ 2 , dog )"),
+        ("the cat and two", "cat ( x _ 1 ) AND two ( two )"),
+        ("a house", "house ( x _ 1 )"),
+        ("the cat by house", "cat . nmod . by ( x _ 1 , house )"),
+        ("the cat sees red", "see . agent ( x _ 1 , red ) AND see . theme ( x _ 1 , red )"),
+        ("dog", "dog"),
+    ]
+    (tmp_path / "train.tsv").write_text("".join(f"{text}\t{form}\tx\n" for text, form in rows), encoding="utf-8")
+    data = {"formula": read_source("formula", tmp_path / "train.tsv")}
+    assert data["formula"].counts == {"rows": 6, "left out: a single word": 1, "kept": 5}
+    reasons = {"2:3": "no role", "3": "no proper name", "4:3": "a role of another kind", "5:3": "several roles"}
+    for protocol in ("paper", "sound"):
+        ask = semhub.tasks.find("semantics/role-lens")(protocol, semhub.tasks.given(data=data))
+        assert ask.left_out == {None: reasons} and [mark.id for mark in ask.sets[None]] == ["1:3"]
+        (kept,) = perform("semantics/role-lens", model_of("llama"), protocol=protocol, data=data).extras["tally"]
+        assert (kept["given"], kept["kept"], kept["left_out"]) == (5, 1, dict.fromkeys(reasons.values(), 1))
+        (compared,) = perform("semantics/similarity", model_of("llama"), protocol=protocol, data=data).extras["tally"]
+        assert (compared["given"], compared["kept"]) == (5, 5), "a form without roles still means something"
+    (tmp_path / "train.tsv").write_text("".join(f"{text}\t{form}\tx\n" for text, form in rows[1:4]), encoding="utf-8")
+    with pytest.raises(BadInput, match="no place can be read .*'no role': 1, 'no proper name': 1, 'a role of another kind': 1"):
+        perform("semantics/role-lens", model_of("llama"), data={"formula": read_source("formula", tmp_path / "train.tsv")})
+
+
 # tokenizers of every kind: a space in the word's token, apart from it, or nowhere; with and without a first token ----
 
 
-def first_with(words, bos):
-    return next((name for name, each in FAMILIES.items() if each.words.__name__ == words and each.bos == bos), None)
+KINDS_OF_WORDS = (leading_space, sentence_piece, bare_words)
+CASES = [(words, bos) for words in KINDS_OF_WORDS for bos in (True, False)]
 
 
-CASES = [(words, bos) for words in ("leading_space", "sentence_piece", "bare_words") for bos in (True, False) if first_with(words, bos)]
+@functools.cache
+def speaking(words, bos):
+    """(network, tokenizer): no family need have this pair of them."""
+    tokenizer = words(bos=bos)
+    return built(configured("llama", vocab_size=len(tokenizer) + 5)), tokenizer
 
 
-@pytest.mark.parametrize(("words", "bos"), CASES)
-def test_places_are_right_for_every_tokenizer(words, bos, opened):
-    family = first_with(words, bos)
-    model, text = opened(family), "two = dog(cat, house) and [red, dog]"
+@pytest.mark.parametrize(("words", "bos"), CASES, ids=[f"{words.__name__}-{'bos' if bos else 'no bos'}" for words, bos in CASES])
+def test_places_are_right_for_every_tokenizer(words, bos):
+    network, tokenizer = speaking(words, bos)
+    text = "two = dog(cat, house) and [red, dog]"
+    assert (tokenizer(text)["input_ids"][0] == tokenizer.bos_token_id) == bos
+    model = semhub.models.load(network, tokenizer, prove=False)
     result = perform("code/conjunction-lens", model, protocol="paper", data=programs([text]))
     assert result.extras["all"]["kept"] == 1
     place = [(text, text.index("[red,") + 4)]
     found = [curve(result, "logprob", "code:code", control=None)]
-    assert worst(found, code.conjunction_lens(network_of(family), words_of(family), place, [])[:, 1:]) < TOLERANCE
+    assert worst(found, code.conjunction_lens(network, tokenizer, place, [])[:, 1:]) < TOLERANCE
     for mutation in ("position-off-by-one", "position-after"):
-        assert worst(found, code.conjunction_lens(network_of(family), words_of(family), place, [], mutation)[:, 1:]) > TOLERANCE
+        assert worst(found, code.conjunction_lens(network, tokenizer, place, [], mutation)[:, 1:]) > TOLERANCE, mutation
 
 
-def test_the_cases_are_all_there():
-    assert {words for words, _ in CASES} == {"leading_space", "sentence_piece", "bare_words"} and {bos for _, bos in CASES} == {True, False}
+def test_no_kind_of_tokenizer_of_any_family_is_missing():
+    assert len(CASES) == 6 and {(family.words, family.bos) for family in FAMILIES.values()} <= set(CASES)
     assert torch.is_tensor(code.row_of(*tiny("llama"), "dog"))

@@ -39,6 +39,15 @@ LensFolder = Annotated[
     Path | None, typer.Option("--lens", metavar="DIR", help="An affine lens: of semhub fit-lens, or a published tuned lens.")
 ]
 Unsafe = Annotated[bool, typer.Option("--unsafe-weights", help="Open weights that are not safetensors; they can run code.")]
+OwnPairs = Annotated[str | None, typer.Option("--pairs", help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")]
+RealData = Annotated[
+    list[str] | None,
+    typer.Option("--data", metavar="NAME=PATH", help="Real data, such as code=mbpp.jsonl: a path or a data set id (semhub list --data)."),
+]
+Types = Annotated[str | None, typer.Option(help="Data types, such as en,zh (the dominant one first).")]
+BatchTokens = Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows, and say how many.")]
+Draws = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -61,20 +70,17 @@ def run(
         typer.Option(help="A set of tasks: main, paper (all 21 that fit), controls (what a default run has no time for)."),
     ] = None,
     protocol: Annotated[str, typer.Option(help="sound (with controls) or paper (as the paper's release).")] = "sound",
-    pairs: Annotated[str | None, typer.Option(help="Own data: JSONL, CSV, TSV, Parquet, a folder, or a data set id.")] = None,
+    pairs: OwnPairs = None,
     items: Annotated[str | None, typer.Option(help="Own items for the lens and for steering (JSONL).")] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Real data, such as code=mbpp.jsonl: a path or a data set id (semhub list --data)."),
-    ] = None,
+    data: RealData = None,
     task_files: TaskFiles = None,
     lens: LensFolder = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    seed: Draws = 0,
     limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
     layers: Layers = None,
-    types: Annotated[str | None, typer.Option(help="Data types, such as en,zh (the dominant one first).")] = None,
-    batch_tokens: Annotated[int, typer.Option(help="Tokens per batch; lower it if memory runs out.")] = 8192,
+    types: Types = None,
+    batch_tokens: BatchTokens = 8192,
     scorers: Annotated[str, typer.Option(help="package, or hf for the paper's own scorers.")] = "package",
     controls: Annotated[
         str,
@@ -83,7 +89,7 @@ def run(
     twins: Annotated[
         int, typer.Option(help="Compare states of so many untrained twins too, each of another seed (bundled models have one).")
     ] = 0,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on without bad rows, and say how many.")] = False,
+    skip_bad: SkipBad = False,
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the work; default: one, or one per core for bundled models.")
     ] = None,
@@ -133,16 +139,39 @@ def reproduce(
     figure: Annotated[str, typer.Argument(help="A task of the paper, such as multilingual/similarity (see semhub list).")],
     model: Model = None,
     protocol: Annotated[str, typer.Option(help="paper (as the paper's release), or sound (with controls).")] = "paper",
+    pairs: OwnPairs = None,
+    data: RealData = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every draw.")] = 0,
+    seed: Draws = 0,
+    types: Types = None,
+    batch_tokens: BatchTokens = 8192,
+    skip_bad: SkipBad = False,
+    revision: Revision = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    device_map: DeviceMap = None,
+    trust_remote_code: RemoteCode = False,
+    unsafe_weights: Unsafe = False,
     json: Json = False,
 ) -> None:
     """Draw a figure or table of the paper again, on the bundled models or on your own."""
     from semhub import jobs
+    from semhub.runs.spec import Opening, parse_data, parse_types
 
+    asked = {
+        "protocol": protocol,
+        "pairs": pairs,
+        "data": parse_data(data),
+        "limit": limit,
+        "seed": seed,
+        "types": parse_types(types),
+        "batch_tokens": batch_tokens,
+        "skip_bad": skip_bad,
+        "opening": Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights),
+    }
     with terminal.watching() as watch:
-        done = jobs.reproduce(figure, model, out=out, limit=limit, seed=seed, protocol=protocol, watch=watch, workers=None)
+        done = jobs.reproduce(figure, model, out=out, watch=watch, workers=None, **asked)
     terminal.show_run(done, json)
 
 

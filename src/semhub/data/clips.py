@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from semhub.data.delimited import read_delimited
+from semhub.data.hub import hub_id
 from semhub.data.rows import BadRow, refuse
 from semhub.data.sources import Source
 from semhub.errors import BadInput
@@ -98,7 +99,7 @@ def read_vggsound(path: str | Path, skip_bad: bool = False) -> Source:
     folder = Path(path).expanduser()
     table = folder / "vggsound.csv"
     if not table.is_file():
-        raise BadInput(f"There is no VGGSound at {path}; {INSTEAD_VGGSOUND}.")
+        raise BadInput(f"There is no VGGSound at {path}{unfetched(path)}; {INSTEAD_VGGSOUND}.")
     return gathered("vggsound", str(path), listed(table, folder), VGGSOUND, skip_bad)
 
 
@@ -127,8 +128,13 @@ def read_digits(path: str | Path, skip_bad: bool = False) -> Source:
     inside = folder / "recordings" if (folder / "recordings").is_dir() else folder
     files = sorted(inside.glob("*.wav")) if inside.is_dir() else []
     if not files:
-        raise BadInput(f"There are no spoken digits at {path}; {INSTEAD_DIGITS}.")
+        raise BadInput(f"There are no spoken digits at {path}{unfetched(path)}; {INSTEAD_DIGITS}.")
     return gathered("spoken-digits", str(path), map(spoken, files), FSDD, skip_bad)
+
+
+def unfetched(path: str | Path) -> str:
+    """For a message: what looks like a data set's id and is nothing here may be meant as one."""
+    return "" if Path(path).expanduser().exists() or not hub_id(str(path)) else " (sounds are read from a folder, not by a data set's id)"
 
 
 def spoken(file: Path) -> Clip | str:

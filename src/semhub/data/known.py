@@ -127,12 +127,15 @@ KNOWN = (
     ),
     Known(
         "cedict",
-        "--data cedict=FILE",
+        "--data cedict=FILE|ID",
         "CC-CEDICT, a dictionary from Chinese to English of 123,000 entries",
         wordlens.LICENCE,
         "www.mdbg.net/chinese/dictionary?page=cc-cedict",
         "data/cedict_1_0_ts_utf-8_mdbg.txt.gz",
-        ("Traditional Simplified [pinyin] /gloss/gloss/, one entry a line, gzip or not; or a folder with one file cedict*",),
+        (
+            "Traditional Simplified [pinyin] /gloss/gloss/, one entry a line, gzip or not; or a folder with one file cedict*",
+            "owner/name:split, a data set whose column text holds those lines (as the hub shows a text file)",
+        ),
         ("multilingual/lens (paper)",),
         ("dictionary", "cc-cedict"),
     ),
@@ -228,6 +231,7 @@ KNOWN = (
         (
             "vggsound.csv as published (id, start, label, split) and .wav, .flac or .ogg files beside it or in audio/; rows without a clip "
             "are counted",
+            "no data set's id: sounds are read from files here",
         ),
         ("audio/similarity", "audio/lens", "audio/intervention"),
     ),
@@ -238,7 +242,10 @@ KNOWN = (
         clips.FSDD,
         "github.com/Jakobovski/free-spoken-digit-dataset",
         "data/fsdd/recordings/",
-        ("files <digit>_<speaker>_<number>.wav, in the folder or in its recordings/",),
+        (
+            "files <digit>_<speaker>_<number>.wav, in the folder or in its recordings/",
+            "no data set's id: sounds are read from files here",
+        ),
         ("audio/similarity", "audio/lens"),
         ("fsdd",),
     ),

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from semhub.data.hub import hub_id, read_hub
 from semhub.data.rows import BadRow, encoding_flaw, read_lines, refuse
 from semhub.data.sources import Source
 from semhub.errors import BadInput
@@ -23,6 +24,7 @@ from semhub.types import Cloze
 
 LICENCE = "CC BY-SA 4.0 (CC-CEDICT, mdbg.net/chinese/dictionary?page=cc-cedict)"
 INSTEAD = "put cedict_1_0_ts_utf-8_mdbg.txt.gz of www.mdbg.net into data/ and pass --data cedict=data/cedict_1_0_ts_utf-8_mdbg.txt.gz"
+SUFFIXES = (".gz", ".txt", ".u8")  # a file of that name that is not there is no data set's id
 _ENTRY = re.compile(r"(\S+) (\S+) \[+[^\]]*\]+ /(.+)/\s*")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _OPEN = re.compile(r"[(\[].*")  # a bracket that closes only in a later gloss
@@ -85,37 +87,51 @@ def read_cedict(path: str | Path, skip_bad: bool = False) -> Glosses:
     Bracketed parts are dropped from a gloss; entries that give a surname, or of which nothing is left, are dropped.
     """
     path = Path(path).expanduser()
+    return glosses_of(path.name, enumerate(read_lines(path), 1), str(path), skip_bad)
+
+
+def glosses_of(name: str, lines: Iterable[tuple[int, object]], source: str, skip_bad: bool) -> Glosses:
+    """The entries of numbered lines. Raises BadInput for what is no entry, unless `skip_bad`."""
     words: dict[str, dict[str, None]] = {}
     counts, bad = Counter(), []
-    for number, line in enumerate(read_lines(path), 1):
-        if line.startswith("#") or not line.strip():
+    for number, line in lines:
+        if isinstance(line, str) and (line.startswith("#") or not line.strip()):
             continue
-        match = _ENTRY.fullmatch(line)
-        if encoding_flaw(line) or not match:
-            bad.append(BadRow(path.name, number, f"the line {encoding_flaw(line) or 'is no entry of CC-CEDICT'}"))
+        match = _ENTRY.fullmatch(line) if isinstance(line, str) and not encoding_flaw(line) else None
+        if not match:
+            why = (encoding_flaw(line) if isinstance(line, str) else "is missing (column text)") or "is no entry of CC-CEDICT"
+            bad.append(BadRow(name, number, f"the line {why}"))
             continue
         gloss = first_gloss(match[3])
         kind = "surname" if _SURNAME.match(gloss) else "kept" if gloss else "nothing left of the gloss"
         counts[kind] += 1
         if kind == "kept":
             words.setdefault(match[2], {})[gloss] = None
-    refuse(bad, str(path), counts["kept"], skip_bad)
+    refuse(bad, source, counts["kept"], skip_bad)
     return Glosses({word: tuple(glosses) for word, glosses in words.items()}, dict(counts), bad)
 
 
-def read_dictionary(path: str | Path, skip_bad: bool = False) -> Source:
-    """CC-CEDICT as a Source whose `items` are its words with their glosses. Raises BadInput for bad lines, unless `skip_bad`."""
-    place = Path(path).expanduser()
+def read_dictionary(path_or_id: str | Path, skip_bad: bool = False) -> Source:
+    """CC-CEDICT as a Source whose `items` are its words with their glosses: a file, a folder with one, or a data set's id whose rows
+    hold the lines of the file in a column `text`. Raises BadInput for bad lines, unless `skip_bad`.
+    """
+    place = Path(path_or_id).expanduser()
     file = next(iter(sorted(place.glob("cedict*"))), place) if place.is_dir() else place
-    if not file.is_file():
-        raise BadInput(f"There is no dictionary at {path}; {INSTEAD}.")
-    found = read_cedict(file, skip_bad)
+    asked = None if place.exists() or place.suffix in SUFFIXES else hub_id(str(path_or_id))
+    if file.is_file():
+        found, source, licence, revision = read_cedict(file, skip_bad), str(path_or_id), LICENCE, None
+    elif asked:
+        fetched = read_hub(asked, INSTEAD)
+        found = glosses_of(str(asked), ((row.line, row.cells.get("text")) for row in fetched.rows), str(asked), skip_bad)
+        source, licence, revision = str(fetched.id), fetched.licence or LICENCE, fetched.id.revision
+    else:
+        raise BadInput(f"There is no dictionary at {path_or_id}; {INSTEAD}.")
     counts = {"rows": sum(found.counts.values()) + len(found.skipped), "kept": found.counts["kept"]}
     counts |= {f"left out: {why}": n for why, n in found.counts.items() if why != "kept"}
     counts |= {"left out: bad rows": len(found.skipped)} if found.skipped else {}
     hash = hashlib.sha256(json.dumps(found.words, sort_keys=True).encode()).hexdigest()
     notice = f"cedict: {counts['kept']:,} of {counts['rows']:,} entries kept, {len(found.words):,} words"
-    return Source(found.words, str(path), hash, LICENCE, counts, found.skipped, [notice])
+    return Source(found.words, source, hash, licence, counts, found.skipped, [notice], revision)
 
 
 def first_gloss(glosses: str) -> str:

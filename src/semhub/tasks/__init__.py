@@ -137,10 +137,24 @@ def catalogue() -> dict[str, Task]:
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
     plugins = [e for e in entry_points(group=GROUP) if e.value not in {b.value for b in BUILT_IN}]
-    for entry in (*BUILT_IN, *plugins):
+    for entry in BUILT_IN:
         yield entry.value, entry.load()
+    for entry in plugins:
+        yield entry.value, loaded(entry)
     for path, module in _own_files.items():
         yield str(path), module
+
+
+def loaded(plugin: EntryPoint) -> ModuleType:
+    """The module of an installed package's tasks. Raises BadInput where it cannot be imported, whatever its code does then."""
+    try:
+        return plugin.load()
+    except Exception as error:
+        package = getattr(plugin.dist, "name", plugin.value)
+        raise BadInput(
+            f"Tasks of the installed package {package} ({plugin.value}) cannot be imported: {type(error).__name__}: {error}. "
+            f"Mend it, or take it away: pip uninstall {package}."
+        ) from error
 
 
 def tasks_in(module: ModuleType) -> list[Task]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from semhub.tasks import BUILT_IN, Task, tasks_in
+from semhub.tasks import BUILT_IN, SUITES, Task, tasks_in
 
 FACTS = (
     ("Types", "types"),
@@ -20,6 +20,14 @@ HEAD = """# The tasks
 Written by `python -m semhub.tasks.page` from the declarations in `src/semhub/tasks/`; a test says when it is stale.
 `semhub list TASK` shows the same at a terminal, `semhub list --json` to a program.
 """
+PAPER = """## Where in the paper
+
+The tasks of `--suite paper` (Wu et al. 2025), in the order of its sections; `semhub reproduce TASK` does one again as the release does
+it. Parts are named as the tasks state them: the numbers of figures and tables differ between the paper's versions.
+
+| Part of the paper | Task | What it asks |
+| --- | --- | --- |
+{rows}"""
 OWN = """## A task of your own
 
 One file, found by `--tasks FILE` (or by the entry point `semhub.tasks` of an installed package); the built-in tasks come in by
@@ -40,13 +48,27 @@ Two types of text that you hold as pairs need no task at all: `semhub run multil
 
 def page(tasks: Iterable[Task], example: str, others: str = "") -> str:
     """The Markdown of the whole page: one section a domain, one a task, and how to add one (`others`: further examples)."""
-    parts, domain = [HEAD], None
+    tasks = list(tasks)
+    parts, domain = [HEAD, index(tasks)], None
     for task in tasks:
         if task.name.partition("/")[0] != domain:
             domain = task.name.partition("/")[0]
             parts.append(f"## {domain}\n")
         parts.append(section(task))
     return "\n".join([*parts, OWN.format(example=example, others=others)])
+
+
+def index(tasks: Iterable[Task]) -> str:
+    """Which part of the paper each of its tasks belongs to, as the task states it; nothing for tasks of which none is the paper's."""
+    named = {task.name: task for task in tasks}
+    found = [named[name] for name in SUITES["paper"] if name in named]
+    row = lambda task: f"| {task.paper.partition('; PROTOCOL')[0]} | [{task.name}](#{anchor(task.name)}) | {task.question} |\n"  # noqa: E731
+    return PAPER.format(rows="".join(map(row, found))) if found else ""
+
+
+def anchor(heading: str) -> str:
+    """A heading as GitHub links to it."""
+    return heading.lower().replace("/", "")
 
 
 def section(task: Task) -> str:
