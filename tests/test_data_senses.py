@@ -10,9 +10,11 @@ from PIL import Image
 from scipy.io import wavfile
 
 from semhub.data import photos
+from semhub.data.animals import animals_in, is_mammal
 from semhub.data.clips import heard, read_digits, read_vggsound
 from semhub.data.photos import read_coco
 from semhub.data.sources import read_source
+from semhub.data.world import sounds
 from semhub.errors import BadInput
 
 DATA = Path(os.environ.get("SEMHUB_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -113,10 +115,40 @@ def test_vggsound_counts_what_cannot_be_heard(tmp_path):
     found = read_vggsound(tmp_path)
     assert [(clip.id, clip.label) for clip in found.items] == [("aa_000010", "dog barking")] and found.items[0].media.rate == 16000
     assert found.counts == {"rows": 4, "left out: the sound cannot be heard": 2, "left out: its sound is not there": 1, "kept": 1}
+    assert found.labels == ("dog barking", "cat purring", "cow lowing", "owl hooting")
     assert "silent" in found.skipped[0].reason and "cannot be read" in found.skipped[1].reason
     with pytest.raises(BadInput, match="needs an id"):
         (tmp_path / "vggsound.csv").write_text("aa,later,dog barking,test\n")
         read_vggsound(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("label", "named", "mammal"),
+    [
+        ("lions roaring", ["lion"], True),
+        ("sea lion barking", ["sea lion"], True),
+        ("donkey, ass braying", ["donkey", "ass"], True),
+        ("cattle, bovinae cowbell", ["cattle"], True),
+        ("ferret dooking", ["ferret"], True),
+        ("mouse squeaking", ["mouse"], True),
+        ("mouse clicking", [], None),
+        ("geese honking", ["goose"], False),
+        ("penguins braying", ["penguin"], False),
+        ("black capped chickadee calling", ["chickadee"], False),
+        ("bee, wasp, etc. buzzing", ["bee", "wasp"], False),
+        ("dog and owl", ["dog", "owl"], None),
+        ("people eating crisps", [], None),
+    ],
+)
+def test_animals_that_a_label_names(label, named, mammal):
+    assert animals_in(label) == named and is_mammal(label) is mammal
+
+
+@pytest.mark.parametrize("kind", (True, False))
+def test_animals_of_the_world_are_of_their_kind(kind):
+    """Known, or no animal that is listed: never of the other kind."""
+    for noun in (each for each in sounds.audible() if sounds.Sound(each, 0).is_animal and sounds.Sound(each, 0).is_mammal is kind):
+        assert is_mammal(noun.en) in (kind, None), noun.en
 
 
 def test_the_real_photos():

@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,10 +114,41 @@ def test_labels_of_other_sounds_share_no_word():
     assert all(kinds[p.facets["new"]] != p.facets["kind"] == kinds[p.facets["same"]] for p in prompts)
 
 
+def clips(*labels):
+    sound = Media("audio", np.ones(8, np.float32), 8)
+    return {
+        "vggsound": SimpleNamespace(
+            items=[SimpleNamespace(id=str(k), label=label, source=label, media=sound) for k, label in enumerate(labels)]
+        )
+    }
+
+
+def test_animals_are_counted_and_not_their_labels():
+    """One mammal under two labels has no other mammal beside it."""
+    labels = ("dog barking", "dog growling", "crow calling", "owl hooting")
+    assert find("audio/intervention").unsuited("sound", given(data=clips(*labels))).endswith("which has 1 and 2")
+    prompts = declared("audio/intervention", data=clips(*labels, "lions roaring", "mouse clicking")).prompts
+    assert [prompt.facets["old"] for prompt in prompts] == ["dog", "dog", "crow", "owl", "lion"]
+    assert all(prompt.facets["same"] != prompt.facets["old"] for prompt in prompts)
+
+
+def test_animals_are_selected_before_a_limit_is():
+    """Four animals among two thousand clips are all asked about."""
+    labels = [f"noise {k}" for k in range(2000)]
+    for place, label in zip((3, 701, 1003, 1999), ("zebra braying", "cattle mooing", "canary calling", "penguins braying"), strict=True):
+        labels[place] = label
+    ask = declared("audio/intervention", data=clips(*labels))
+    assert [prompt.facets["old"] for prompt in ask.prompts] == ["zebra", "cattle", "canary", "penguin"]
+    assert sum(ask.left_out.values()) == 1996
+
+
 def test_sounds_are_compared_with_other_labels():
-    """In `paper` one sound of each label; in `sound` several takes of each, in rounds that hold no label twice."""
-    labels = [concept.text("en") for concept in declared("audio/similarity", "paper").sets["test"]]
-    assert len(set(labels)) == len(labels) == 29
+    """In `paper` every sound against every label once; in `sound` several takes of each, in rounds that hold no label twice."""
+    release = declared("audio/similarity", "paper")
+    labels = [concept.text("en") for concept in release.every["test"]]
+    assert len(set(labels)) == len(labels) == 29 and set(Counter(c.text("en") for c in release.sets["test"]).values()) == {6}
+    few = declared("audio/similarity", "paper", limit=2)
+    assert len(few.sets["test"]) == 2 and len(few.every["test"]) == 29
     ask = declared("audio/similarity")
     concepts = ask.sets["test"]
     takes = Counter(concept.facets[ask.cluster] for concept in concepts)
@@ -185,7 +217,8 @@ def test_real_photos_and_digits_are_asked():
     with pytest.raises(BadInput, match="panoptic"):
         perform("vision/segment-lens", opened("llava"), data=seen)
     heard = {"spoken-digits": read_source("spoken-digits", DATA / "fsdd")}
-    assert len(declared("audio/similarity", "paper", data=heard).sets[None]) == 10
+    release = declared("audio/similarity", "paper", data=heard)
+    assert len(release.sets[None]) == 600 and len(release.every[None]) == 10 and not any(release.left_out[None].values())
     takes = Counter(concept.text("en") for concept in declared("audio/similarity", data=heard).sets[None])
     assert len(takes) == 10 and set(takes.values()) == {3}
     assert perform("audio/lens", opened("qwen2_audio"), protocol="paper", limit=10, data=heard).readings
