@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,6 +76,35 @@ def test_an_enormous_image_is_left_out(coco, monkeypatch):
     monkeypatch.setattr(photos, "MOST_PIXELS", 100)
     with pytest.raises(BadInput, match="48 x 32 pixels"):
         read_coco(coco, skip_bad=True)
+
+
+def torn(file):
+    file.write_bytes(file.read_bytes()[:60])
+    return "it cannot be read"
+
+
+def resized(file):
+    Image.new("RGB", (48, 30)).save(file)
+    return "its size is not that of its image"
+
+
+@pytest.mark.parametrize("damage", (torn, resized))
+def test_a_damaged_map_costs_the_map_alone(coco, damage):
+    reason = damage(coco / "annotations" / "panoptic_val2017" / f"{7:012}.png")
+    found = read_coco(coco, skip_bad=True)
+    assert [(photo.id, photo.map, photo.segments) for photo in found.items] == [("7", None, ()), ("9", None, ())]
+    assert found.counts[f"left out: the map alone ({reason})"] == 1 and (found.counts["kept"], found.counts["with a map"]) == (2, 0)
+    assert f"{7:012}.png" in found.notices[1] and len(found.skipped) == 2
+
+
+def test_nouns_and_tokens_of_a_caption_are_all_of_them_as_written(monkeypatch):
+    caption = "Dogs and a Wii beside a dog's dogs."
+    monkeypatch.setattr(photos, "tagger", lambda: None)
+    assert photos.parsed(caption) == (("Dogs", "dog", "dogs"), frozenset("Dogs and a Wii beside dog ' s dogs .".split()))
+    said = "Dogs/NOUN and/CCONJ a/DET Wii/PROPN beside/ADP a/DET dog/NOUN 's/PART dogs/NOUN ./PUNCT"
+    tagged = [SimpleNamespace(text=text, pos_=kind) for text, kind in (each.split("/") for each in said.split())]
+    monkeypatch.setattr(photos, "tagger", lambda: {caption: tagged}.get)
+    assert photos.parsed(caption) == (("Dogs", "Wii", "dog", "dogs"), frozenset("Dogs and a Wii beside dog 's dogs .".split()))
 
 
 def test_another_picture_is_another_hash(coco):

@@ -12,6 +12,7 @@ import pytest
 
 import semhub
 from families_multimodal import built, picture
+from semhub.data.photos import parsed
 from semhub.data.sources import read_source
 from semhub.data.world import pictures
 from semhub.errors import BadInput
@@ -93,6 +94,65 @@ def test_unrelated_captions_share_no_noun_and_are_drawn_for_each():
     drawn = {frozenset(words(sight.wrong["wrong-word"])) for sight in sights}
     release = {frozenset(words(sight.wrong["wrong-word"])) for sight in declared("vision/caption-lens", "paper", limit=60).sets["test"]}
     assert len(drawn) > 15 > len(release)
+
+
+def shown(captions=(), parts=()):
+    """Photos of a caption or of parts, each part a quarter of the image."""
+    photos = []
+    for number, caption in enumerate(captions or parts):
+        masks = [(name, np.indices((8, 8)).sum(0) % 4 == k) for k, name in enumerate(caption)] if parts else ()
+        nouns, tokens = ((), frozenset()) if parts else parsed(caption)
+        told = {"caption": "" if parts else caption, "nouns": nouns, "tokens": tokens, "segments": masks, "map": "map.png"}
+        photos.append(SimpleNamespace(id=f"p{number}", media=picture(8, 8, number), **told))
+    return {"coco": SimpleNamespace(items=photos)}
+
+
+def test_the_release_s_unrelated_caption_shares_no_token_and_every_noun_counts(monkeypatch):
+    monkeypatch.setattr("semhub.data.photos.tagger", lambda: None)
+    data = shown(("A dog near a dog.", "A cat on the bed", "Two boats by Dog beach!", "people on grass"))
+    release, sound = (declared("vision/caption-lens", protocol, data=data) for protocol in ("paper", "sound"))
+    words = lambda looks: [look.word for look in looks["en"]]  # noqa: E731
+    wrong = lambda ask: {sight.id: words(sight.wrong["wrong-word"]) for sight in ask.sets[None]}  # noqa: E731
+    assert [words(sight.words) for sight in release.sets[None]] == [
+        ["dog", "dog"],
+        ["cat", "bed"],
+        ["boats", "Dog", "beach"],
+        ["people", "grass"],
+    ]
+    assert wrong(release) == {"p0": ["boats", "Dog", "beach"], "p1": ["boats", "Dog", "beach"], "p2": ["dog", "dog"], "p3": ["dog", "dog"]}
+    assert words(sound.sets[None][0].words) == ["dog"] and words(sound.sets[None][2].words) == ["boats", "dog", "beach"]
+    assert not any({*words(sight.words)} & {*wrong(sound)[sight.id]} for sight in sound.sets[None])
+    (alone,) = declared("vision/caption-lens", "paper", data=shown(("a dog", "a cat on grass", "one cat", "one man"))).sets[None][1:2]
+    assert words(alone.wrong["wrong-word"]) == ["man"], "the first caption shares no noun, and a token"
+
+
+def test_an_image_that_shows_every_category_is_left_out():
+    data = shown(parts=(("dog",), ("dog", "cat"), ("cat",)))
+    for protocol in ("paper", "sound"):
+        ask = declared("vision/segment-lens", protocol, data=data)
+        assert [sight.id for sight in ask.sets[None]] == ["p0", "p2"] and ask.left_out["it shows every category that there is"] == 1
+    with pytest.raises(BadInput, match="more than one category"):
+        declared("vision/segment-lens", data=shown(parts=(("dog",), ("dog",))))
+
+
+def test_maps_are_read_for_their_labels_alone():
+    class Unmapped(SimpleNamespace):
+        @property
+        def segments(self):
+            raise BadInput("the map is read")
+
+    seen = [Unmapped(id=str(k), media=picture(8, 8), caption=c, nouns=(c,), tokens=frozenset([c]), map="m.png") for k, c in enumerate("ab")]
+    data = {"coco": SimpleNamespace(items=seen)}
+    assert all(declared(f"vision/{name}", data=data).sets[None] for name in ("similarity", "caption-lens"))
+    with pytest.raises(BadInput, match="the map is read"):
+        declared("vision/segment-lens", data=data)
+
+
+@pytest.mark.parametrize("protocol", ("paper", "sound"))
+@pytest.mark.parametrize("name", ("similarity", "caption-lens", "segment-lens"))
+def test_pictures_of_the_world_without_english(name, protocol):
+    """`paper` asks in English whatever types are asked for."""
+    assert declared(f"vision/{name}", protocol, limit=20, types=("image", "zh")).sets["test"]
 
 
 def test_labels_lie_on_what_is_drawn():
