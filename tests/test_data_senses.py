@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from PIL import Image
 from scipy.io import wavfile
 
 from semhub.data import photos
+from semhub.data.animals import animals_in, is_mammal
 from semhub.data.clips import heard, read_digits, read_vggsound
 from semhub.data.photos import read_coco
 from semhub.data.sources import read_source
+from semhub.data.world import sounds
 from semhub.errors import BadInput
 
 DATA = Path(os.environ.get("SEMHUB_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -75,6 +78,35 @@ def test_an_enormous_image_is_left_out(coco, monkeypatch):
         read_coco(coco, skip_bad=True)
 
 
+def torn(file):
+    file.write_bytes(file.read_bytes()[:60])
+    return "it cannot be read"
+
+
+def resized(file):
+    Image.new("RGB", (48, 30)).save(file)
+    return "its size is not that of its image"
+
+
+@pytest.mark.parametrize("damage", (torn, resized))
+def test_a_damaged_map_costs_the_map_alone(coco, damage):
+    reason = damage(coco / "annotations" / "panoptic_val2017" / f"{7:012}.png")
+    found = read_coco(coco, skip_bad=True)
+    assert [(photo.id, photo.map, photo.segments) for photo in found.items] == [("7", None, ()), ("9", None, ())]
+    assert found.counts[f"left out: the map alone ({reason})"] == 1 and (found.counts["kept"], found.counts["with a map"]) == (2, 0)
+    assert f"{7:012}.png" in found.notices[1] and len(found.skipped) == 2
+
+
+def test_nouns_and_tokens_of_a_caption_are_all_of_them_as_written(monkeypatch):
+    caption = "Dogs and a Wii beside a dog's dogs."
+    monkeypatch.setattr(photos, "tagger", lambda: None)
+    assert photos.parsed(caption) == (("Dogs", "dog", "dogs"), frozenset("Dogs and a Wii beside dog ' s dogs .".split()))
+    said = "Dogs/NOUN and/CCONJ a/DET Wii/PROPN beside/ADP a/DET dog/NOUN 's/PART dogs/NOUN ./PUNCT"
+    tagged = [SimpleNamespace(text=text, pos_=kind) for text, kind in (each.split("/") for each in said.split())]
+    monkeypatch.setattr(photos, "tagger", lambda: {caption: tagged}.get)
+    assert photos.parsed(caption) == (("Dogs", "Wii", "dog", "dogs"), frozenset("Dogs and a Wii beside dog 's dogs .".split()))
+
+
 def test_another_picture_is_another_hash(coco):
     before = read_coco(coco, skip_bad=True).hash
     Image.new("RGB", (48, 32), (0, 9, 0)).save(coco / "val2017" / f"{9:012}.jpg")
@@ -127,10 +159,40 @@ def test_vggsound_counts_what_cannot_be_heard(tmp_path):
     found = read_vggsound(tmp_path)
     assert [(clip.id, clip.label) for clip in found.items] == [("aa_000010", "dog barking")] and found.items[0].media.rate == 16000
     assert found.counts == {"rows": 4, "left out: the sound cannot be heard": 2, "left out: its sound is not there": 1, "kept": 1}
+    assert found.labels == ("dog barking", "cat purring", "cow lowing", "owl hooting")
     assert "silent" in found.skipped[0].reason and "cannot be read" in found.skipped[1].reason
     with pytest.raises(BadInput, match="needs an id"):
         (tmp_path / "vggsound.csv").write_text("aa,later,dog barking,test\n")
         read_vggsound(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("label", "named", "mammal"),
+    [
+        ("lions roaring", ["lion"], True),
+        ("sea lion barking", ["sea lion"], True),
+        ("donkey, ass braying", ["donkey", "ass"], True),
+        ("cattle, bovinae cowbell", ["cattle"], True),
+        ("ferret dooking", ["ferret"], True),
+        ("mouse squeaking", ["mouse"], True),
+        ("mouse clicking", [], None),
+        ("geese honking", ["goose"], False),
+        ("penguins braying", ["penguin"], False),
+        ("black capped chickadee calling", ["chickadee"], False),
+        ("bee, wasp, etc. buzzing", ["bee", "wasp"], False),
+        ("dog and owl", ["dog", "owl"], None),
+        ("people eating crisps", [], None),
+    ],
+)
+def test_animals_that_a_label_names(label, named, mammal):
+    assert animals_in(label) == named and is_mammal(label) is mammal
+
+
+@pytest.mark.parametrize("kind", (True, False))
+def test_animals_of_the_world_are_of_their_kind(kind):
+    """Known, or no animal that is listed: never of the other kind."""
+    for noun in (each for each in sounds.audible() if sounds.Sound(each, 0).is_animal and sounds.Sound(each, 0).is_mammal is kind):
+        assert is_mammal(noun.en) in (kind, None), noun.en
 
 
 def test_the_real_photos():

@@ -5,12 +5,14 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import semhub
 from families_multimodal import built, picture
+from semhub.data.photos import parsed
 from semhub.data.sources import read_source
 from semhub.data.world import pictures
 from semhub.errors import BadInput
@@ -94,6 +96,65 @@ def test_unrelated_captions_share_no_noun_and_are_drawn_for_each():
     assert len(drawn) > 15 > len(release)
 
 
+def shown(captions=(), parts=()):
+    """Photos of a caption or of parts, each part a quarter of the image."""
+    photos = []
+    for number, caption in enumerate(captions or parts):
+        masks = [(name, np.indices((8, 8)).sum(0) % 4 == k) for k, name in enumerate(caption)] if parts else ()
+        nouns, tokens = ((), frozenset()) if parts else parsed(caption)
+        told = {"caption": "" if parts else caption, "nouns": nouns, "tokens": tokens, "segments": masks, "map": "map.png"}
+        photos.append(SimpleNamespace(id=f"p{number}", media=picture(8, 8, number), **told))
+    return {"coco": SimpleNamespace(items=photos)}
+
+
+def test_the_release_s_unrelated_caption_shares_no_token_and_every_noun_counts(monkeypatch):
+    monkeypatch.setattr("semhub.data.photos.tagger", lambda: None)
+    data = shown(("A dog near a dog.", "A cat on the bed", "Two boats by Dog beach!", "people on grass"))
+    release, sound = (declared("vision/caption-lens", protocol, data=data) for protocol in ("paper", "sound"))
+    words = lambda looks: [look.word for look in looks["en"]]  # noqa: E731
+    wrong = lambda ask: {sight.id: words(sight.wrong["wrong-word"]) for sight in ask.sets[None]}  # noqa: E731
+    assert [words(sight.words) for sight in release.sets[None]] == [
+        ["dog", "dog"],
+        ["cat", "bed"],
+        ["boats", "Dog", "beach"],
+        ["people", "grass"],
+    ]
+    assert wrong(release) == {"p0": ["boats", "Dog", "beach"], "p1": ["boats", "Dog", "beach"], "p2": ["dog", "dog"], "p3": ["dog", "dog"]}
+    assert words(sound.sets[None][0].words) == ["dog"] and words(sound.sets[None][2].words) == ["boats", "dog", "beach"]
+    assert not any({*words(sight.words)} & {*wrong(sound)[sight.id]} for sight in sound.sets[None])
+    (alone,) = declared("vision/caption-lens", "paper", data=shown(("a dog", "a cat on grass", "one cat", "one man"))).sets[None][1:2]
+    assert words(alone.wrong["wrong-word"]) == ["man"], "the first caption shares no noun, and a token"
+
+
+def test_an_image_that_shows_every_category_is_left_out():
+    data = shown(parts=(("dog",), ("dog", "cat"), ("cat",)))
+    for protocol in ("paper", "sound"):
+        ask = declared("vision/segment-lens", protocol, data=data)
+        assert [sight.id for sight in ask.sets[None]] == ["p0", "p2"] and ask.left_out["it shows every category that there is"] == 1
+    with pytest.raises(BadInput, match="more than one category"):
+        declared("vision/segment-lens", data=shown(parts=(("dog",), ("dog",))))
+
+
+def test_maps_are_read_for_their_labels_alone():
+    class Unmapped(SimpleNamespace):
+        @property
+        def segments(self):
+            raise BadInput("the map is read")
+
+    seen = [Unmapped(id=str(k), media=picture(8, 8), caption=c, nouns=(c,), tokens=frozenset([c]), map="m.png") for k, c in enumerate("ab")]
+    data = {"coco": SimpleNamespace(items=seen)}
+    assert all(declared(f"vision/{name}", data=data).sets[None] for name in ("similarity", "caption-lens"))
+    with pytest.raises(BadInput, match="the map is read"):
+        declared("vision/segment-lens", data=data)
+
+
+@pytest.mark.parametrize("protocol", ("paper", "sound"))
+@pytest.mark.parametrize("name", ("similarity", "caption-lens", "segment-lens"))
+def test_pictures_of_the_world_without_english(name, protocol):
+    """`paper` asks in English whatever types are asked for."""
+    assert declared(f"vision/{name}", protocol, limit=20, types=("image", "zh")).sets["test"]
+
+
 def test_labels_lie_on_what_is_drawn():
     for sight in declared("vision/segment-lens", limit=20).sets["test"]:
         background = sight.shown.media.data[~np.any([look.mask for look in sight.words["en"]], axis=0)].mean(0)
@@ -113,10 +174,41 @@ def test_labels_of_other_sounds_share_no_word():
     assert all(kinds[p.facets["new"]] != p.facets["kind"] == kinds[p.facets["same"]] for p in prompts)
 
 
+def clips(*labels):
+    sound = Media("audio", np.ones(8, np.float32), 8)
+    return {
+        "vggsound": SimpleNamespace(
+            items=[SimpleNamespace(id=str(k), label=label, source=label, media=sound) for k, label in enumerate(labels)]
+        )
+    }
+
+
+def test_animals_are_counted_and_not_their_labels():
+    """One mammal under two labels has no other mammal beside it."""
+    labels = ("dog barking", "dog growling", "crow calling", "owl hooting")
+    assert find("audio/intervention").unsuited("sound", given(data=clips(*labels))).endswith("which has 1 and 2")
+    prompts = declared("audio/intervention", data=clips(*labels, "lions roaring", "mouse clicking")).prompts
+    assert [prompt.facets["old"] for prompt in prompts] == ["dog", "dog", "crow", "owl", "lion"]
+    assert all(prompt.facets["same"] != prompt.facets["old"] for prompt in prompts)
+
+
+def test_animals_are_selected_before_a_limit_is():
+    """Four animals among two thousand clips are all asked about."""
+    labels = [f"noise {k}" for k in range(2000)]
+    for place, label in zip((3, 701, 1003, 1999), ("zebra braying", "cattle mooing", "canary calling", "penguins braying"), strict=True):
+        labels[place] = label
+    ask = declared("audio/intervention", data=clips(*labels))
+    assert [prompt.facets["old"] for prompt in ask.prompts] == ["zebra", "cattle", "canary", "penguin"]
+    assert sum(ask.left_out.values()) == 1996
+
+
 def test_sounds_are_compared_with_other_labels():
-    """In `paper` one sound of each label; in `sound` several takes of each, in rounds that hold no label twice."""
-    labels = [concept.text("en") for concept in declared("audio/similarity", "paper").sets["test"]]
-    assert len(set(labels)) == len(labels) == 29
+    """In `paper` every sound against every label once; in `sound` several takes of each, in rounds that hold no label twice."""
+    release = declared("audio/similarity", "paper")
+    labels = [concept.text("en") for concept in release.every["test"]]
+    assert len(set(labels)) == len(labels) == 29 and set(Counter(c.text("en") for c in release.sets["test"]).values()) == {6}
+    few = declared("audio/similarity", "paper", limit=2)
+    assert len(few.sets["test"]) == 2 and len(few.every["test"]) == 29
     ask = declared("audio/similarity")
     concepts = ask.sets["test"]
     takes = Counter(concept.facets[ask.cluster] for concept in concepts)
@@ -185,7 +277,8 @@ def test_real_photos_and_digits_are_asked():
     with pytest.raises(BadInput, match="panoptic"):
         perform("vision/segment-lens", opened("llava"), data=seen)
     heard = {"spoken-digits": read_source("spoken-digits", DATA / "fsdd")}
-    assert len(declared("audio/similarity", "paper", data=heard).sets[None]) == 10
+    release = declared("audio/similarity", "paper", data=heard)
+    assert len(release.sets[None]) == 600 and len(release.every[None]) == 10 and not any(release.left_out[None].values())
     takes = Counter(concept.text("en") for concept in declared("audio/similarity", data=heard).sets[None])
     assert len(takes) == 10 and set(takes.values()) == {3}
     assert perform("audio/lens", opened("qwen2_audio"), protocol="paper", limit=10, data=heard).readings

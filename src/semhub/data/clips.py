@@ -8,7 +8,7 @@ import hashlib
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,16 +94,18 @@ def other(file: Path) -> tuple[np.ndarray, int]:
 def read_vggsound(path: str | Path, skip_bad: bool = False) -> Source:
     """Read a folder with vggsound.csv (YouTube id, start, label, split) and the clips that are there -> a Source of `Clip`s.
 
-    Rows without a file are counted: few have all of it. Raises BadInput where nothing can be heard.
+    Rows without a file are counted: few have all of it; their labels are labels too. Raises BadInput where nothing can be heard.
     """
     folder = Path(path).expanduser()
     table = folder / "vggsound.csv"
     if not table.is_file():
         raise BadInput(f"There is no VGGSound at {path}{unfetched(path)}; {INSTEAD_VGGSOUND}.")
-    return gathered("vggsound", str(path), listed(table, folder), VGGSOUND, skip_bad)
+    labels: dict[str, None] = {}
+    return gathered("vggsound", str(path), listed(table, folder, labels), VGGSOUND, skip_bad, labels)
 
 
-def listed(table: Path, folder: Path) -> Iterator[Clip | BadRow | str]:
+def listed(table: Path, folder: Path, labels: dict[str, None]) -> Iterator[Clip | BadRow | str]:
+    """The rows of the table; `labels` takes up theirs, in order."""
     for row in read_delimited(table, ["id", "start", "label", "split"]):
         if isinstance(row, BadRow):
             yield row
@@ -112,6 +114,7 @@ def listed(table: Path, folder: Path) -> Iterator[Clip | BadRow | str]:
         if not (id and label and start.isdigit()):
             yield row.bad("needs an id, a start in seconds and a label")
             continue
+        labels.setdefault(label)
         stem = f"{id}_{int(start):06d}"
         files = [
             at
@@ -129,7 +132,7 @@ def read_digits(path: str | Path, skip_bad: bool = False) -> Source:
     files = sorted(inside.glob("*.wav")) if inside.is_dir() else []
     if not files:
         raise BadInput(f"There are no spoken digits at {path}{unfetched(path)}; {INSTEAD_DIGITS}.")
-    return gathered("spoken-digits", str(path), map(spoken, files), FSDD, skip_bad)
+    return gathered("spoken-digits", str(path), map(spoken, files), FSDD, skip_bad, DIGITS)
 
 
 def unfetched(path: str | Path) -> str:
@@ -146,7 +149,8 @@ def clip(id: str, label: str, source: str, file: Path) -> Clip:
     return Clip(id, label, source, hashlib.sha256(file.read_bytes()).hexdigest(), file)
 
 
-def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence: str, skip_bad: bool) -> Source:
+def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence: str, skip_bad: bool, labels: Iterable[str]) -> Source:
+    """All that can be heard; `labels` are looked at when every row has been."""
     kept, bad, broken, counts = [], [], [], Counter()
     for made in found:
         counts["rows"] += 1
@@ -163,8 +167,8 @@ def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence
                 counts["left out: the sound cannot be heard"] += 1
     counts["kept"] = len(kept)
     refuse(bad if kept else bad + broken, path, len(kept), skip_bad)
-    hash = hashlib.sha256("".join(f"{each.id} {each.content} {each.label}\n" for each in kept).encode()).hexdigest()
+    labels = tuple(labels)
+    hash = hashlib.sha256("".join([*(f"{each.id} {each.content} {each.label}\n" for each in kept), *labels]).encode()).hexdigest()
     left = "".join(f"; {n:,} {why}" for why, n in counts.items() if why.startswith("left out"))
-    return Source(
-        tuple(kept), path, hash, licence, dict(counts), bad + broken, [f"{name}: {len(kept):,} of {counts['rows']:,} sounds kept{left}"]
-    )
+    told = [f"{name}: {len(kept):,} of {counts['rows']:,} sounds kept{left}"]
+    return Source(tuple(kept), path, hash, licence, dict(counts), bad + broken, told, labels=labels)

@@ -11,14 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from semhub.data.opening import Opened, open_table
-from semhub.data.rows import BadRow, Row, flaw, refuse
+from semhub.data.rows import SHOWN, BadRow, Row, flaw, refuse
 from semhub.data.sources import Source
 from semhub.errors import BadInput
 from semhub.types import Media
@@ -46,7 +46,7 @@ NOUNS = frozenset(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Photo:
-    """One image, its first caption, the nouns in it, and (name, mask) of its parts where there is a map of them.
+    """One image, its first caption, every noun and every token of it as written, and (name, mask) of its parts where there is a map.
 
     `load()` gives the pixels, `parts()` the masks `[height, width]` bool; both read their file when called.
     """
@@ -54,6 +54,7 @@ class Photo:
     id: str
     caption: str
     nouns: tuple[str, ...]
+    tokens: frozenset[str]
     licence: str
     content: str  # sha256 of the file
     image: Path | bytes = field(repr=False)
@@ -103,27 +104,48 @@ def read_coco(path_or_id: str | Path, skip_bad: bool = False) -> Source:
     """Read photos with captions from COCO's folder, from a table beside its images, or from a hub data set -> a Source of `Photo`s.
 
     A table has the columns `file` (or `image`), `captions` (or `caption`), and optionally `license`. Images that cannot be shown
-    are left out and counted. Raises BadInput for other bad rows (unless `skip_bad`) and where nothing is left.
+    are left out and counted; one whose map cannot be laid over it is kept without, which is counted too. Raises BadInput for other bad
+    rows (unless `skip_bad`) and where nothing is left.
     """
     photos, found = found_in(str(path_or_id))
-    kept, bad, broken, counts = [], [], [], Counter()
+    kept, bad, broken, unmapped, counts = [], [], [], [], Counter()
     for made in photos:
         counts["rows"] += 1
         if isinstance(made, BadRow):
             bad.append(made)
             continue
         try:
-            pixels(made.image)
-            kept.append(made)
+            shape = pixels(made.image).shape[:2]
         except BadInput as error:
             broken.append(BadRow(str(path_or_id), counts["rows"], str(error)))
             counts["left out: the image cannot be shown"] += 1
+            continue
+        reason, said = flaw_of_map(made.map, shape)
+        if reason:
+            counts[f"left out: the map alone ({reason})"] += 1
+            unmapped.append(said)
+        kept.append(replace(made, map=None) if reason else made)
     counts["kept"], counts["with a map"] = len(kept), sum(photo.map is not None for photo in kept)
     refuse(bad if kept else bad + broken, str(path_or_id), len(kept), skip_bad)
     hash = hashlib.sha256("".join(f"{p.id} {p.content} {p.caption}\n" for p in kept).encode()).hexdigest()
     how = "spaCy" if tagger() else f"a list of {len(NOUNS)} nouns (spaCy and en_core_web_sm are not installed)"
-    told = f"coco: {len(kept):,} of {counts['rows']:,} images kept, {counts['with a map']:,} with a map; nouns of captions by {how}"
-    return Source(tuple(kept), found.source, hash, licences(kept, found.licence), dict(counts), bad + broken, [told], found.revision)
+    told = [f"coco: {len(kept):,} of {counts['rows']:,} images kept, {counts['with a map']:,} with a map; nouns of captions by {how}"]
+    told += [f"coco: maps left out: {len(unmapped):,} ({'; '.join(unmapped[:SHOWN])})"] if unmapped else []
+    return Source(tuple(kept), found.source, hash, licences(kept, found.licence), dict(counts), bad + broken, told, found.revision)
+
+
+def flaw_of_map(map: Path | None, shape: tuple[int, ...]) -> tuple[str, str]:
+    """(the reason why a map cannot be laid over an image of `[height, width]`, the same of this map), both empty where it can."""
+    if map is None:
+        return "", ""
+    try:
+        found = pixels(map).shape[:2]
+    except BadInput as error:
+        return "it cannot be read", str(error)
+    if found == shape:
+        return "", ""
+    sizes = " where its image has ".join(f"{width} x {height} pixels" for height, width in (found, shape))
+    return "its size is not that of its image", f"{map.name} has {sizes}"
 
 
 def licences(photos: Sequence[Photo], usual: str) -> str:
@@ -217,17 +239,25 @@ def photo(
     id: str, caption: str, licence: str, image: Path | bytes, map: Path | None = None, names: Mapping[int, str] | None = None
 ) -> Photo:
     content = hashlib.sha256(image if isinstance(image, bytes) else image.read_bytes()).hexdigest()
-    return Photo(id, caption, nouns_of(caption), licence, content, image, map, names or {})
+    return Photo(id, caption, *parsed(caption), licence, content, image, map, names or {})
 
 
-def nouns_of(caption: str) -> tuple[str, ...]:
-    """The nouns and proper nouns of a caption, once each: by spaCy where it is installed, else those of NOUNS (plurals in -s too)."""
+def parsed(caption: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """(every noun and proper noun of a caption, in order; its tokens), as they are written.
+
+    By spaCy where it is installed; else words and marks are tokens, and nouns those of NOUNS (plurals in -s too).
+    """
     tag = tagger()
     if tag:
-        words = [token.text.lower() for token in tag(caption) if token.pos_ in ("NOUN", "PROPN")]
-    else:
-        words = [word for word in re.findall(r"[a-z]+", caption.lower()) if word in NOUNS or word.removesuffix("s") in NOUNS]
-    return tuple(dict.fromkeys(words))
+        found = list(tag(caption))
+        return tuple(token.text for token in found if token.pos_ in ("NOUN", "PROPN")), frozenset(token.text for token in found)
+    words = re.findall(r"[A-Za-z]+", caption)
+    return tuple(word for word in words if {word.lower(), word.lower().removesuffix("s")} & NOUNS), written(caption)
+
+
+def written(text: str) -> frozenset[str]:
+    """The words and marks of a text."""
+    return frozenset(re.findall(r"\w+|[^\w\s]", text))
 
 
 @cache

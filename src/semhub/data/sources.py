@@ -30,7 +30,7 @@ class Source:
     """What one reader found: `items` for the tasks of its kind, and all that a result must say about them.
 
     `hash`: sha256 of the items themselves. `counts`: items kept and dropped, by reason. `skipped`: bad rows left out.
-    `revision`: the commit of a data set on the hub.
+    `revision`: the commit of a data set on the hub. `labels`: of labelled items all that there are, also those that no item has.
     """
 
     items: Any = field(repr=False)
@@ -41,6 +41,7 @@ class Source:
     skipped: list[BadRow] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     revision: str | None = None
+    labels: tuple[str, ...] = field(default=(), repr=False)
 
     def record(self) -> dict:
         """What `spec.json` keeps."""

@@ -38,6 +38,18 @@ def adjusted_cosine_items(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([_influence(*pair) for pair in _layers(a, b)]).reshape(a.shape[:-1])
 
 
+def against_all(a: Tensor, b: Tensor, every: Tensor) -> Tensor:
+    """`a, b: [item, dim]`, `every: [meaning, dim]`, each b_i once among them -> `[item]`, float64.
+
+    cos(a_i, b_i) minus the mean cosine of a_i with the rest of `every`: the items x meanings rectangle, through its closed form.
+    Raises BadInput for fewer than two meanings, and as `units`.
+    """
+    if len(every) < 2:
+        raise BadInput(f"At least two meanings are needed to hold an item against, found {len(every)}.")
+    a, right = units(a), paired_cosines(a, b)
+    return right - (a @ units(every).sum(0) - right) / (len(every) - 1)
+
+
 def paired_cosines(a: Tensor, b: Tensor) -> Tensor:
     """`a, b: [..., item, dim]` -> `[..., item]`, float64: cos(a_i, b_i). Raises BadInput as `adjusted_cosine`."""
     return torch.stack([_moments(*pair).paired for pair in _layers(a, b, least=1)]).reshape(a.shape[:-1])

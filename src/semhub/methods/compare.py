@@ -6,7 +6,7 @@ kind of pair, `difference`, `p_value` (permuted meanings, maximum over layers); 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, permutations
 
@@ -35,19 +35,21 @@ ALONE = "no other meaning has so many takes"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What was read of one type: its items, and by control the items that have that negative, with the negatives' states."""
+    """What was read of one type: its items, by control the items that have that negative, with the negatives' states, and `ask.every`."""
 
     items: States
     negatives: dict[str, tuple[list[int], States]]
+    every: States | None = None
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One type at one layer: its states, the same at length 1, its negatives at length 1, and each item's nearest others."""
+    """One type at one layer: its states, the same at length 1, its negatives at length 1, `ask.every`, and each item's nearest others."""
 
     states: Tensor
     unit: Tensor
     negatives: dict[str, Tensor]
+    every: Tensor | None = None
 
     @cached_property
     def nearest(self) -> Tensor:
@@ -151,6 +153,8 @@ def look(ask: Compare, bench: Bench, split: Split, place: Place, concepts: list[
     if len(rounds.first) < 2:
         raise BadInput(f"{bench.task}: at least two items are needed to compare meanings, found {len(rounds.first)}.")
     sides = {t: Side(read(ask, bench, place, t, concepts), negatives(ask, bench, place, t, concepts)) for t in types}
+    if split in ask.every:
+        sides[types[-1]] = replace(sides[types[-1]], every=read(ask, bench, place, types[-1], ask.every[split]))
     if place.show not in words:
         words[place.show] = words_of(ask, bench, place, types, concepts)
     here, same = words[place.show], {name: matched_pairs(concepts, key, bench.seed, rounds) for name, key in ask.matched.items()}
@@ -270,13 +274,14 @@ def measure(ask: Compare, bench: Bench, view: View, variant: str, wanted: Sequen
 
 def at_layer(ask: Compare, bench: Bench, side: Side, k: int, variant: str) -> Layer:
     """Items and negatives of one type at one layer, normed and centred as the variant says (negatives by the same mean)."""
-    parts = [side.items.layer(k)] + [states.layer(k) for _, states in side.negatives.values()]
+    parts = [each.layer(k) for each in (side.items, *(states for _, states in side.negatives.values()), side.every) if each is not None]
     sizes, joined = [len(p) for p in parts], torch.cat(parts)
     if ask.normed_end and k == bench.depth:
         joined = bench.normed(joined)
     joined = VARIANTS[variant](joined)
     items, *rest = joined.split(sizes)
-    return Layer(items, similarity.units(items), {name: similarity.units(x) for name, x in zip(side.negatives, rest, strict=True)})
+    every = None if side.every is None else rest.pop()
+    return Layer(items, similarity.units(items), {name: similarity.units(x) for name, x in zip(side.negatives, rest, strict=True)}, every)
 
 
 VARIANTS = {"raw": lambda x: x, "centred": similarity.centre, "standardised": similarity.standardise}
@@ -300,6 +305,9 @@ def quantities(
 ) -> Iterator[tuple[Key, Rows, np.ndarray]]:
     """(key, items, values) of one pair of types at one layer; what several measures need is made once."""
     group, own = "-".join(types), torch.linalg.vecdot(a.unit, b.unit)
+    if b.every is not None:
+        yield ("adjusted_cosine", group, None), slice(None), similarity.against_all(a.states, b.states, b.every).numpy()
+        return
     for rows in view.rounds.rows:
         for (name, groups), values in among(a.of(rows), b.of(rows), types, wanted):
             yield (name, groups, None), rows, values.numpy()

@@ -52,6 +52,8 @@ class Compare:
     when they are not independent; with `takes` they mean the same, and are compared in rounds of one of each, so that none is another's
     negative. `strata`: facets that a permutation of meanings keeps. `alike`: the control `overlap-matched` too, whose negative is the
     item of the same length that shares most tokens. `around`: compare only pairs with this type.
+    `every`: all meanings of a split in the last type, each once, where several items mean the same or a meaning has no item: an item of
+    another type is held against all of them but its own, and nothing but `adjusted_cosine` with that type is measured.
     `left_out`: items that the task did not take, by split and reason.
     """
 
@@ -73,6 +75,7 @@ class Compare:
     alike: bool = False
     special: bool = True
     around: str | None = None
+    every: Mapping[Split, Sequence[Concept]] = field(default_factory=dict)
     left_out: Mapping[Split, Mapping[str, int]] = field(default_factory=dict)
 
 

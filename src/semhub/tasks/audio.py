@@ -3,12 +3,13 @@
 Sounds are synthesised from the world, or real ones: VGGSound (`--data vggsound=FOLDER`) or spoken digits (`--data spoken-digits=FOLDER`).
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
+from semhub.data.animals import animals_in, is_mammal
+from semhub.data.sources import Source
 from semhub.data.world import sounds as world
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
@@ -26,43 +27,45 @@ TOLD = f"USER: {MARK}\nThis is a {{}}. Is this animal a mammal?\nASSISTANT:"
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
 KINDS = {True: "mammal", False: "other animal", None: "no animal that is known"}
-# what a label of VGGSound must name for a question about it; the release has 56 such labels of 44 animals
-MAMMALS = tuple("dog cat horse cow sheep pig goat lion elephant monkey mouse donkey whale chimpanzee cheetah bear fox coyote otter".split())
-OTHERS = tuple(
-    "bird crow rooster chicken duck goose owl frog snake cricket mosquito bee pigeon turkey eagle penguin woodpecker parrot".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One sound and what it is called, by type of word; whether it is a mammal's, where it is an animal's."""
+    """One sound and what it is called, by type of word; whether it is a mammal's, where it is an animal's. Read when `media` is used."""
 
     id: str
-    media: Media
+    read: Callable[[], Media]
     labels: dict[str, str]
     source: str
     mammal: bool | None = None
 
+    @property
+    def media(self) -> Media:
+        return self.read()
+
 
 def sounds(given: Given, takes: int = TAKES) -> list[Heard]:
-    """The user's clips, or `takes` of each of the world's held-out sounds; with a limit, evenly chosen from all."""
-    for name in REAL:
-        if name in given.data:
-            clips = evenly(given.data[name].items, given.many(RELEASE_CLIPS))
-            return [Heard(clip.id, clip.media, {"en": clip.label}, clip.source, animal(clip.label)) for clip in clips]
-    return [synthesised(each) for each in evenly(world.sounds(takes, split="test", seed=given.seed), given.many(RELEASE_CLIPS))]
+    """At most RELEASE_CLIPS of all, or so many as the limit says, evenly chosen."""
+    return evenly(every_sound(given, takes), given.many(RELEASE_CLIPS))
+
+
+def every_sound(given: Given, takes: int) -> list[Heard]:
+    """The user's clips, or `takes` of each of the world's held-out sounds."""
+    own = users(given)
+    if own is None:
+        return [synthesised(each) for each in world.sounds(takes, split="test", seed=given.seed)]
+    return [Heard(clip.id, lambda clip=clip: clip.media, {"en": clip.label}, clip.source, is_mammal(clip.label)) for clip in own[1].items]
+
+
+def users(given: Given) -> tuple[str, Source] | None:
+    """The user's own sounds, with the name of their kind."""
+    return next(((name, given.data[name]) for name in REAL if name in given.data), None)
 
 
 def synthesised(sound: world.Sound) -> Heard:
-    media = Media("audio", world.synthesise(sound), world.RATE)
+    read = lambda: Media("audio", world.synthesise(sound), world.RATE)  # noqa: E731
     labels = {t: world.label(t, sound.noun) for t in LANGUAGES}
-    return Heard(sound.id, media, labels, sound.noun.key, sound.is_mammal if sound.is_animal else None)
-
-
-def animal(label: str) -> bool | None:
-    """Whether a label names a mammal, another animal, or (None) neither for certain."""
-    words = set(label.lower().replace(",", " ").split())
-    return True if words & set(MAMMALS) else False if words & set(OTHERS) else None
+    return Heard(sound.id, read, labels, sound.noun.key, sound.is_mammal if sound.is_animal else None)
 
 
 def languages(given: Given, found: Sequence[Heard]) -> tuple[str, ...]:
@@ -70,7 +73,7 @@ def languages(given: Given, found: Sequence[Heard]) -> tuple[str, ...]:
 
 
 def split(given: Given) -> str | None:
-    return None if set(REAL) & set(given.data) else "test"
+    return "test" if users(given) is None else None
 
 
 # 19. similarity ------------------------------------------------------------------------------------------------------
@@ -84,35 +87,47 @@ def split(given: Given) -> str | None:
     needs=("audio",),
     data="sounds with labels: the world's, VGGSound (--data vggsound=FOLDER) or spoken digits (--data spoken-digits=FOLDER)",
     positions='last token of "USER: <audio>\\nASSISTANT:" and of the label; in sound also the mean over content',
-    baseline="the other labels, and never another take of the same; in sound also another label of the same kind (mammals, other animals, "
-    "the rest), and permuted labels",
+    baseline="the other labels, each once, also those that no sound has; in sound the labels of other sounds, never another take of the "
+    "same, also of the same kind (mammals, other animals, the rest), and permuted labels",
     measure="adjusted_cosine (the right label minus the mean over other labels); in sound also p_at_1, p_value; mrr, mutual_knn, cka",
     against="a value that is as high at layer 0, or in an untrained model",
 )
 def similarity(protocol: str, given: Given) -> Compare:
     """`paper` reproduces the release: last position against the label's last token, minus the mean over all *other labels*.
 
-    There one clip stands for each label, so that the mean over other items is the mean over all other labels. `sound` has several takes
-    of each, compared in rounds of one take a label and drawn together, label by label, for the interval. (SALMONN's prompt puts the
-    sound between <Speech> and </Speech>; here stands what the model at hand writes around a sound.)
+    There every clip counts (1,000 at most), several of one label too, and each is held against every label that there is, also those
+    without a clip. `sound` has several takes of each label, compared in rounds of one take a label and drawn together, label by label,
+    for the interval. (SALMONN's prompt puts the sound between <Speech> and </Speech>; here stands what the model at hand writes around
+    a sound.)
     """
-    takes = 1 if protocol == "paper" else FEW_TAKES
-    every = sounds(given, takes)
-    found = first_takes(every, takes)
+    place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
+    if protocol == "paper":
+        return similarity_of_release(given, place)
+    every = sounds(given, FEW_TAKES)
+    found = first_takes(every, FEW_TAKES)
     spared = {split(given): {"another sound of the same label": len(every) - len(found)} | unheard(given, len(every))}
-    types = ("audio", *(("en",) if protocol == "paper" else languages(given, found)))
+    types = ("audio", *languages(given, found))
     if len({each.labels["en"] for each in found}) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
     sets = {split(given): [concept_of(each, types) for each in found]}
-    place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
-    if protocol == "paper":
-        return Compare(types, sets, (place,), first_layer=1, normed_end=True, intervals=False, left_out=spared)
     places = (place, Place("mean", "mean", lambda type, text: MARK if type == "audio" else text))
     beside = ("standardised", "mrr", "csls_at_1", "mutual_knn", "cka")
     measures = ("adjusted_cosine", "p_at_1", "p_value")
     matched = {"same-kind": lambda concept: concept.facets["kind"]}
     read = {"matched": matched, "cluster": "label", "takes": True, "around": "audio"}
     return Compare(types, sets, places, ("raw", "centred"), measures, beside, **read, left_out=spared)
+
+
+def similarity_of_release(given: Given, place: Place) -> Compare:
+    """Every clip against its label and all others."""
+    found, types, own = sounds(given), ("audio", "en"), users(given)
+    labels = own[1].labels if own else tuple(dict.fromkeys(each.labels["en"] for each in every_sound(given, 1)))
+    if len(labels) < 2:
+        raise BadInput("audio/similarity holds sounds against other labels; there is only one label.")
+    sets = {split(given): [concept_of(each, types) for each in found]}
+    every = {split(given): [Concept(f"label:{label}", {"en": Form("en", label)}) for label in labels]}
+    spared = {split(given): unheard(given, len(found))}
+    return Compare(types, sets, (place,), first_layer=1, normed_end=True, intervals=False, every=every, left_out=spared)
 
 
 def first_takes(found: Sequence[Heard], most: int) -> list[Heard]:
@@ -201,19 +216,18 @@ def intervention(protocol: str, given: Given) -> Repaint:
     same = lambda prompt: (prompt.facets["same"], prompt.facets["old"])  # noqa: E731
     controls, told = ("random-direction", "wrong-word", "as-text", "layer-0"), lambda prompt: TOLD.format(prompt.facets["new"])
     asked |= {"strengths": (10.0, 40.0, 100.0), "writes": tuple(Fraction(k, 8) for k in (2, 3, 5)), "target": "right_share"}
-    is_mammal = lambda prompt: prompt.facets["kind"] == "other"  # noqa: E731  (the new animal is of the other kind)
-    return Repaint(prompts, words, where, "en", controls=controls, wrong=same, as_text=told, first=is_mammal, **asked)
+    becomes_mammal = lambda prompt: prompt.facets["kind"] == "other"  # noqa: E731  (the new animal is of the other kind)
+    return Repaint(prompts, words, where, "en", controls=controls, wrong=same, as_text=told, first=becomes_mammal, **asked)
 
 
 def animals(given: Given, takes: int) -> tuple[list[Prompt], dict[str, int]]:
     """A prompt for each animal that is heard (of the world's: for so many takes of each), with an animal of the other kind and another
     of its own; and what is not asked about.
     """
-    every = replace(given, limit=None)  # a limit is one of the questions
-    heard = sounds(every, takes)
-    of_labels = first_takes(heard, 1) if any(name in given.data for name in REAL) else heard
+    heard = every_sound(given, takes)  # a limit is one of the questions
+    of_labels = first_takes(heard, 1) if users(given) else heard
     found = [each for each in of_labels if each.mammal is not None]
-    spared = {"another sound of the same label": len(heard) - len(of_labels)} | unheard(every, len(heard))
+    spared = {"another sound of the same label": len(heard) - len(of_labels)}
     spared |= {"its label names no animal that is known to be a mammal or none": len(of_labels) - len(found)}
     kinds = {kind: [word(each) for each in found if each.mammal is kind] for kind in (True, False)}
     prompts = []
@@ -227,22 +241,22 @@ def animals(given: Given, takes: int) -> tuple[list[Prompt], dict[str, int]]:
 
 def unheard(given: Given, taken: int) -> dict[str, int]:
     """Why sounds of the user's are not among those taken."""
-    name = next((name for name in REAL if name in given.data), None)
-    return {} if name is None else given.beyond(len(given.data[name].items), taken)
+    own = users(given)
+    return {} if own is None else given.beyond(len(own[1].items), taken)
 
 
 def no_animals(protocol: str, given: Given) -> str | None:
     """Why nothing can be asked about the animals among the user's labels, or None."""
-    name = next((name for name in REAL if name in given.data), None)
-    if name is None:
+    own = users(given)
+    if own is None:
         return None
-    kinds = Counter(animal(label) for label in {clip.label for clip in given.data[name].items})
-    if min(kinds[True], kinds[False]) >= 2:
+    named = {(is_mammal(clip.label), animals_in(clip.label)[0]) for clip in own[1].items if is_mammal(clip.label) is not None}
+    mammals, others = (sum(kind is wanted for kind, _ in named) for wanted in (True, False))
+    if min(mammals, others) >= 2:
         return None
-    return f"needs two mammals and two other animals among the labels of --data {name}, which has {kinds[True]} and {kinds[False]}"
+    return f"needs two mammals and two other animals among the labels of --data {own[0]}, which has {mammals} and {others}"
 
 
 def word(heard: Heard) -> str:
-    """The animal in its label."""
-    known = [each for each in words_of("en", heard.labels["en"].lower()) if each in (*MAMMALS, *OTHERS)]
-    return known[0] if known else heard.labels["en"]
+    """The animal in its label, the first where there are more; where none is known, the label."""
+    return next(iter(animals_in(heard.labels["en"])), heard.labels["en"])

@@ -4,14 +4,14 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
 import numpy as np
 
-from semhub.data.photos import Photo
+from semhub.data.photos import Photo, written
 from semhub.data.world import pictures
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
@@ -32,7 +32,7 @@ NEVER_DROPPED = "-"  # names of categories with a dash are skipped, as the relea
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One image with its captions, the nouns in them and the labels of its parts, by type of word."""
+    """One image with its captions, the nouns in them and the labels of its parts, by type of word; the tokens of the English caption."""
 
     id: str
     media: Media
@@ -40,13 +40,14 @@ class Seen:
     nouns: dict[str, tuple[str, ...]]
     labels: dict[str, tuple[tuple[str, np.ndarray], ...]]
     source: str
+    tokens: frozenset[str]
 
 
 def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
     """The user's photos (with `labelled`, those that have a map), or drawn pictures of the world's held-out meanings."""
     if "coco" in given.data:
         photos = [photo for photo in given.data["coco"].items if photo.map is not None or not labelled]
-        return [from_photo(photo) for photo in photos[: given.many(RELEASE_IMAGES)]]
+        return [from_photo(photo, labelled) for photo in photos[: given.many(RELEASE_IMAGES)]]
     return [drawn(given, each) for each in pictures.pictures(given.many(usual), split="test", seed=given.seed)]
 
 
@@ -66,19 +67,20 @@ def unshown(given: Given, taken: int, labelled: bool = False) -> dict[str, int]:
     return {"no panoptic map": len(photos) - mapped} | given.beyond(mapped, taken)
 
 
-def from_photo(photo: Photo) -> Seen:
-    labels = tuple((name, mask) for name, mask in photo.segments if NEVER_DROPPED not in name)
-    return Seen(photo.id, photo.media, {"en": photo.caption}, {"en": photo.nouns}, {"en": labels}, photo.id)
+def from_photo(photo: Photo, labelled: bool) -> Seen:
+    """A photo; its map is read only where the labels of its parts are asked for."""
+    labels = tuple((name, mask) for name, mask in photo.segments if NEVER_DROPPED not in name) if labelled else ()
+    return Seen(photo.id, photo.media, {"en": photo.caption}, {"en": photo.nouns}, {"en": labels}, photo.id, photo.tokens)
 
 
 def drawn(given: Given, picture) -> Seen:
     """A picture of the world: what its things are called in every language, and which pixels they are."""
     drawing = pictures.draw(picture, given.seed)
-    types = [t for t in LANGUAGES if given.types is None or t in given.types]
+    types = [t for t in LANGUAGES if given.types is None or t in ("en", *given.types)]  # `paper` asks in English whatever is asked for
     named = {t: tuple(getattr(thing.noun, t) for thing in picture.things) for t in types}
     labels = {t: tuple((word, drawing.segments == part) for part, word in enumerate(words, 1)) for t, words in named.items()}
     captions = {t: pictures.caption(t, picture) for t in types}
-    return Seen(picture.id, Media("image", drawing.pixels), captions, named, labels, picture.source)
+    return Seen(picture.id, Media("image", drawing.pixels), captions, named, labels, picture.source, written(captions["en"]))
 
 
 def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
@@ -205,29 +207,44 @@ def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) ->
     against="the caption's nouns no likelier than those of other captions, or as far ahead at layer 0",
 )
 def caption_lens(protocol: str, given: Given) -> DecodeMedia:
-    """`paper` reproduces the release: p(first sub-token), mean over image positions, summed over nouns; all added tokens masked.
+    """`paper` reproduces the release: p(first sub-token), mean over image positions, summed over every noun; all added tokens masked.
 
-    Its unrelated caption is the first one that shares no noun, so a few captions serve for all; in `sound` one is drawn for each.
-    Masking holds where images are written in tokens of their own (Chameleon); nouns are found as `data.photos` says.
+    Its unrelated caption is the first one that shares no token, so a few odd captions serve for all; tokens that every caption has (the
+    frame of the world's sentences) do not count. In `sound` one that shares no noun is drawn for each, and a noun counts once. Masking
+    holds where images are written in tokens of their own (Chameleon); nouns and tokens are found as `data.photos` says.
     """
     every = images(given)
     found = [each for each in every if any(each.nouns.values())]
     types = ("en",) if protocol == "paper" else languages(given, found)
-    sights = [caption_sight(found, place, types, protocol, given.seed) for place in range(len(found))]
+    found = found if protocol == "paper" else [once(each) for each in found]
+    told, apart = ("token", own_tokens(found)) if protocol == "paper" else ("noun", [{*each.nouns["en"]} for each in found])
+    sights = [caption_sight(found, apart, place, types, protocol, given.seed) for place in range(len(found))]
     kept = [sight for sight in sights if sight.wrong]
-    left_out = {"no noun in its caption": len(every) - len(found), "no caption that shares no noun": len(sights) - len(kept)}
+    left_out = {"no noun in its caption": len(every) - len(found), f"no caption that shares no {told}": len(sights) - len(kept)}
     left_out |= unshown(given, len(every))
     if protocol == "paper":
         return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
     return DecodeMedia(types, {split(given): kept}, "sum", Lens(**READ), rise=True, left_out=left_out)
 
 
-def caption_sight(found: Sequence[Seen], place: int, types: Sequence[str], protocol: str, seed: int) -> Sight:
+def once(seen: Seen) -> Seen:
+    """The same with each English noun once, as inside a sentence."""
+    return replace(seen, nouns={**seen.nouns, "en": tuple(dict.fromkeys(map(str.lower, seen.nouns["en"])))})
+
+
+def own_tokens(found: Sequence[Seen]) -> list[frozenset[str]]:
+    """The tokens of each caption, without those that all have."""
+    shared = frozenset.intersection(*(each.tokens for each in found)) if found else frozenset()
+    return [each.tokens - shared for each in found]
+
+
+def caption_sight(found: Sequence[Seen], apart: Sequence[Set[str]], place: int, types: Sequence[str], protocol: str, seed: int) -> Sight:
+    """An image, the nouns of its caption, and those of one with which it shares nothing of `apart`."""
     seen = found[place]
     order = list(range(len(found)))
     if protocol == "sound":
         Random(f"unrelated:{seen.id}:{seed}").shuffle(order)
-    other = next((found[i] for i in order if i != place and not set(found[i].nouns["en"]) & set(seen.nouns["en"])), None)
+    other = next((found[i] for i in order if i != place and not apart[i] & apart[place]), None)
     looks = lambda each: {t: tuple(map(Look, each.nouns[t])) for t in types}  # noqa: E731
     wrong = {} if other is None else {"wrong-word": looks(other)}
     return Sight(seen.id, "image", Form("image", MARK, None, seen.media), looks(seen), wrong, {"source": seen.source})
@@ -260,7 +277,11 @@ def segment_lens(protocol: str, given: Given) -> DecodeMedia:
     left_out = {"no part with a name without a dash": len(every) - len(found)} | unshown(given, len(every), labelled=True)
     types = ("en",) if protocol == "paper" else languages(given, found)
     known = {t: sorted({word for each in found for word, _ in each.labels[t]}) for t in types}
-    sights = [segment_sight(each, types, known, protocol, given.seed) for each in found]
+    kept = [each for each in found if all(others(known[t], each, t) for t in types)]
+    left_out |= {"it shows every category that there is": len(found) - len(kept)}
+    if not kept:
+        raise BadInput("vision/segment-lens needs images of more than one category, to draw another one from.")
+    sights = [segment_sight(each, types, known, protocol, given.seed) for each in kept]
     if protocol == "paper":
         return DecodeMedia(types, {split(given): sights}, "patches", Lens({None: "none"}, **NORMED_END), added=False, left_out=left_out)
     return DecodeMedia(types, {split(given): sights}, "patches", Lens(**READ), rise=True, left_out=left_out)
@@ -283,11 +304,13 @@ def segment_sight(seen: Seen, types: Sequence[str], known: dict[str, list[str]],
 
 def another(known: Sequence[str], seen: Seen, type: str, place: int, seed: int) -> str:
     """A category that the image does not show, drawn for this image and label."""
+    return Random(f"category:{seen.id}:{place}:{seed}").choice(others(known, seen, type))
+
+
+def others(known: Sequence[str], seen: Seen, type: str) -> list[str]:
+    """The categories that the image does not show."""
     own = {word for word, _ in seen.labels[type]}
-    others = [word for word in known if word not in own]
-    if not others:
-        raise BadInput("vision/segment-lens needs images of more than one category, to draw another one from.")
-    return Random(f"category:{seen.id}:{place}:{seed}").choice(others)
+    return [word for word in known if word not in own]
 
 
 # 18. intervention ----------------------------------------------------------------------------------------------------
