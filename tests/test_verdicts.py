@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import report_folder as made
 from semhub.errors import BadInput, UnknownName
@@ -128,7 +130,30 @@ def test_without_a_twin_only_the_threshold_lets_a_pair_through():
 
 def test_the_twins_bar_is_the_upper_end_of_its_highest_middle_layer():
     (twin,) = [c for c in verdict(meets(twin=[0.9, 0.04, 0.02, 0.9])).controls if c.name == "untrained-twin"]
-    assert twin.effect == pytest.approx(0.3 - 0.05) and (twin.low, twin.high) == (pytest.approx(0.24), pytest.approx(0.26))
+    half = 0.01 * TWO_LAYERS
+    assert twin.effect == pytest.approx(0.3 - 0.05) and (twin.low, twin.high) == (pytest.approx(0.25 - half), pytest.approx(0.25 + half))
+
+
+TWO_LAYERS = stats.norm.isf(0.0125) / stats.norm.isf(0.025)  # how much wider an interval is that was picked from two layers
+
+
+def test_controls_are_as_wide_as_the_choice_of_the_layer_makes_them():
+    """Above 0 by its own interval alone, a control at the layer where S happens to be highest is not beaten."""
+    above = 0.01 * (1 + TWO_LAYERS) / 2  # between the half width and the widened one
+    assert verdict(meets(negatives=[0.0, 0.0, above, 0.0])).reasons == ("control:swapped",)
+    assert verdict(meets(negatives=[0.0, 0.0, 0.01 * TWO_LAYERS + 1e-6, 0.0])).verdict == "supported"
+    start = [0.3 - 0.02 - np.hypot(0.01, 0.01) * (1 + TWO_LAYERS) / 2, 0.02, 0.3, 0.2]
+    assert verdict(meets(start, twin=FLAT)).reasons == ("control:layer-0",)
+
+
+def test_an_effect_that_may_be_too_small_says_how_many_items_would_tell():
+    n = 500
+    found = verdict(meets([0.0, 0.02, 0.055, 0.0], n=n))
+    (told,) = [text for text in found.objections if "items like these would be needed" in text]
+    needed = int(re.search(r"about ([\d,]+) items", told)[1].replace(",", ""))
+    z = stats.norm.isf(0.025)
+    assert needed == pytest.approx(((z + stats.norm.isf(0.1)) * (0.01 / z) / 0.005) ** 2 * n, rel=0.01)
+    assert "would be needed" not in " ".join(verdict(meets([0.0, 0.02, 0.045, 0.0])).objections), "seemingly below the smallest of interest"
 
 
 def test_of_many_twins_the_bar_is_a_quantile_of_their_own_values():
@@ -163,6 +188,11 @@ DERANGED = {HUB: "hub", UNTRAINED: "control:untrained", "m-deranged": "control:d
 def test_a_control_counts_only_where_it_is_a_null(kind, pair, word):
     readings = [Reading(**r.row() | {"group": pair}) for r in meets(mispaired=None) + similarity(HIGH, kind)]
     assert verdict(readings, models=DERANGED).verdict == word
+
+
+def test_deranged_is_no_null_where_it_is_asked_about_what_it_was_taught():
+    planted = [Reading(**r.row() | {"task": "multilingual/planted"}) for r in meets(mispaired=None) + similarity(HIGH, "m-deranged")]
+    assert verdict(planted, models=DERANGED).verdict == "supported"
 
 
 @pytest.mark.parametrize(("shown", "pair", "word"), [

@@ -185,6 +185,11 @@ class Prompt:
     def shown(self) -> Input:
         return shown(self.text, self.media, self.type)
 
+    @property
+    def source(self) -> str:
+        """What prompts share that are not independent (facet `source`), or the prompt itself."""
+        return self.facets.get("source", self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -365,13 +365,19 @@ def by_result(ask: Compare, view: View, x: Tensor, y: Tensor, group: str) -> Ite
 
 
 def items_behind(bench: Bench, measured: Sequence[Measured], view: View, clusters: Sequence[str] | None) -> list:
-    """The items of the headline rows, at the first and last layer and at the peak: enough to see who makes the curve."""
+    """The items of the headline rows, at the first and last layer and at the peak between them: enough to see who makes the curve."""
     rows = []
     for m in measured:
         if m.keep and m.measure in ("adjusted_cosine", "difference"):
-            peak = m.layers[int(m.table().mean(0).argmax())]
+            means = dict(zip(m.layers, m.table().mean(0), strict=True))
+            peak = max(between(m.layers, bench.depth), key=lambda k: means[k])
             rows += bench.outcomes([m], [c.id for c in view.concepts], {m.layers[0], peak, m.layers[-1]}, clusters)
     return rows
+
+
+def between(layers: Sequence[int], depth: int) -> Sequence[int]:
+    """The layers of which *shared* speaks: those between the embeddings and the last block; all, where there are none."""
+    return [k for k in layers if 0 < k < depth] or layers
 
 
 def pairs_of(ask: Compare, types: Iterable[str]) -> list[tuple[str, str]]:
@@ -406,8 +412,10 @@ def items_at(ask: Compare, bench: Bench, side: Side, k: int) -> Tensor:
 
 
 def p_values(ask: Compare, bench: Bench, view: View) -> list:
-    """Per pair of types, the chance of so high a peak when whole meanings, with all their takes, are permuted inside their strata."""
-    rows, layers, first, takes = [], bench.chosen(ask.first_layer), view.rounds.first, view.rounds.takes
+    """Per pair of types, the chance of so high a peak between the first and the last layer when whole meanings, with all their takes,
+    are permuted inside their strata."""
+    rows, layers = [], between(bench.chosen(ask.first_layer), bench.depth)
+    first, takes = view.rounds.first, view.rounds.takes
     facets = [(*(view.concepts[i].facets.get(name) for name in ask.strata), n) for i, n in zip(first, takes, strict=True)]
     for left, right in pairs_of(ask, view.sides):
         pairs = Layers(view.sides[left].items, view.sides[right].items, layers, view.rounds)

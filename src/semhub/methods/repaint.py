@@ -93,20 +93,16 @@ def split_in_two(ask: Repaint, bench: Bench, prompts: Sequence[Prompt]) -> tuple
     """
     rng, chosen = np.random.default_rng(bench.seed), set()
     for kind in dict.fromkeys(prompt.facets.get(ask.by or "", "") for prompt in prompts):
-        mine = list(dict.fromkeys(source_of(p) for p in prompts if p.facets.get(ask.by or "", "") == kind))
+        mine = list(dict.fromkeys(p.source for p in prompts if p.facets.get(ask.by or "", "") == kind))
         chosen |= {mine[place] for place in rng.permutation(len(mine))[: len(mine) // 2]}
-    halves = [p for p in prompts if source_of(p) in chosen], [p for p in prompts if source_of(p) not in chosen]
+    halves = [p for p in prompts if p.source in chosen], [p for p in prompts if p.source not in chosen]
     if min(map(len, halves)) < 2:
         raise BadInput(f"{bench.task}: at least four prompts of several sources are needed (half to choose, half to report).")
     return halves
 
 
-def source_of(prompt: Prompt) -> str:
-    return prompt.facets.get("source", prompt.id)
-
-
 def sources(half: Half) -> list[str]:
-    return [source_of(prompt) for prompt in half.prompts]
+    return [prompt.source for prompt in half.prompts]
 
 
 def encoded(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], split: str | None) -> Half:

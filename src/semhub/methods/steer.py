@@ -62,6 +62,12 @@ class Half:
     split: str
     prompts: tuple[Prompt, ...]
 
+    @property
+    def clusters(self) -> list[str] | None:
+        """The source of each prompt; None where each has its own."""
+        sources = [prompt.source for prompt in self.prompts]
+        return sources if len(set(sources)) < len(sources) else None
+
 
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
@@ -100,14 +106,16 @@ def depths(ask: Steer, bench: Bench) -> list[int]:
 
 
 def split_in_two(ask: Steer, bench: Bench) -> list[tuple[Half, Half]]:
-    """Per type of prompt, those on which settings are chosen and those on which they are reported."""
+    """Per type of prompt, those on which settings are chosen and those on which they are reported; those of one source stay together."""
     halves = []
     for type in dict.fromkeys(p.type for p in ask.prompts):
         mine = [p for p in ask.prompts if p.type == type]
         first = [p for p in ask.rehearsal if p.type == type]
         if not first:
-            order = np.random.default_rng(bench.seed).permutation(len(mine))
-            first, mine = ([mine[i] for i in sorted(part)] for part in np.array_split(order, 2))
+            sources = list(dict.fromkeys(p.source for p in mine))
+            order = np.random.default_rng(bench.seed).permutation(len(sources))
+            chosen = {sources[i] for i in np.array_split(order, 2)[0]}
+            first, mine = [p for p in mine if p.source in chosen], [p for p in mine if p.source not in chosen]
         if min(len(first), len(mine)) < 2:
             raise BadInput(f"{bench.task}: at least four prompts of type {type} are needed (half to choose, half to report).")
         halves.append((Half(type, "choose", tuple(first)), Half(type, "report", tuple(mine))))
@@ -332,7 +340,7 @@ def rows_of(ask: Steer, bench: Bench, half: Half, cells: Sequence[Cell]) -> list
         change = cell.values[ask.target] - base.values[ask.target]
         measured += both_ways(f"{ask.target}_change", change, change, columns(ask, half, cell.setting))
     measured += beyond(ask, half, base, pushed)
-    return bench.readings(measured)
+    return bench.readings(measured, half.clusters)
 
 
 def plain(ask: Steer, half: Half, cell: Cell) -> list[Measured]:
@@ -389,5 +397,6 @@ def items_of(ask: Steer, bench: Bench, half: Half, cells: Sequence[Cell], layer:
         s = cell.setting
         if s.control is None and s.layer in (None, layer) and abs(s.strength) in (0.0, strength):
             for prompt, value, text in zip(half.prompts, cell.values[ask.target], cell.texts, strict=True):
-                rows.append(bench.outcome(ask.target, prompt.id, float(value), text=text, **columns(ask, half, s)))
+                source = prompt.source if half.clusters else None
+                rows.append(bench.outcome(ask.target, prompt.id, float(value), text=text, source=source, **columns(ask, half, s)))
     return rows

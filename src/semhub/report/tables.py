@@ -163,7 +163,7 @@ def verdict_text(v: Verdict | None, subject: Subject) -> str | None:
     """The word and the effect; in brackets where nothing keeps a control from showing it, with a mark where it is a weak one."""
     if v is None:
         return None
-    if subject.control and not subject.null_for(v.claim, v.joined):
+    if subject.control and not subject.null_for(v.claim, v.joined, v.task):
         return f"({verdict_text(v, Subject(subject.name))})"
     if subject.control and subject.weak_in(v.joined):
         return verdict_text(v, Subject(subject.name)) + WEAK

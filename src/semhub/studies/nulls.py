@@ -41,7 +41,7 @@ class Shown:
     def p(self, left: str, right: str, seed: int = 0) -> float:
         """The test of `methods.compare` on one pair of types."""
         pairs = list(zip(self.states[left], self.states[right], strict=True))
-        return chance(pairs, self.tokens[left], self.tokens[right], self.facets, seed)
+        return chance(pairs[1:-1], self.tokens[left], self.tokens[right], self.facets, seed)
 
     def of(self, rows: Sequence[int]) -> "Shown":
         """Some of the items."""

@@ -129,7 +129,7 @@ def case(evidence: Evidence, model: Subject, task: str, own: str, leads: Mapping
     items = evidence.items(task, model.name, MEASURE, control=None, variant=None, split=split)
     controls = (
         *ahead_of_others(items, own, told_of, leads, limits),
-        *frequency(told_of, top, limits),
+        *frequency(told_of, top, limits, len(middle(told_of.curve, told_of.last))),
         turned(told_of, limits),
         *rivals(evidence, model, task, own, told_of, limits),
     )
@@ -167,7 +167,7 @@ def turned(lead: Lead, limits: Thresholds) -> Control:
 def rivals(evidence: Evidence, model: Subject, task: str, own: str, lead: Lead, limits: Thresholds) -> Iterator[Control]:
     """Right over wrong here, minus its highest value in each control model at a layer where the right word is probable at all."""
     here = at(lead.lift, lead.top.at)
-    for other in evidence.rivals(model, CLAIM, f"{own}:{lead.type}") if here else ():
+    for other in evidence.rivals(model, CLAIM, f"{own}:{lead.type}", task) if here else ():
         its = lead_of(evidence, other, task, f"{own}:{lead.type}", limits)
         probable = {e.at for e in its.right if e.value >= limits.probability}
         best = peak(tuple(e for e in middle(its.lift, its.last) if e.at in probable))

@@ -27,7 +27,7 @@ NULLS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
 }
 SENSES = ("image", "audio")
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
-FIRST = "multilingual/"
+FIRST, PLANTED = "multilingual/", "multilingual/planted"  # in the second, deranged is asked about the pairs that it was taught
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
 ITEM_COLUMNS = (*KEY, "item", "value", "text", "source")
 
@@ -50,10 +50,11 @@ class Subject:
     def control(self) -> bool:
         return self.role.startswith(CONTROL)
 
-    def null_for(self, claim: str, group: str) -> bool:
-        """Whether nothing is expected of this control where a claim is about this group (`en-zh`, `zh`, `en>zh`)."""
+    def null_for(self, claim: str, group: str, task: str = "") -> bool:
+        """Whether nothing is expected of this control where a claim is about this group (`en-zh`, `zh`, `en>zh`) in a task."""
         claims, type = NULLS.get(self.kind, (CLAIMS, None))
-        return self.control and claim in claims and (type is None or type in types_in(group)) and not self.taught(group)
+        taught = self.taught(group) or (self.kind == "deranged" and task == PLANTED)
+        return self.control and claim in claims and (type is None or type in types_in(group)) and not taught
 
     def taught(self, group: str) -> bool:
         """Whether this is a mispaired model that was shown these types truly paired: pictures or sounds, and what it was told of them."""
@@ -115,9 +116,9 @@ class Evidence:
         """The items of one measure: `item`, `value`, `text` and `source` (the item itself, where it has none)."""
         return where(self.outcomes.get((task, model, measure), NO_ITEMS), **columns)
 
-    def rivals(self, model: Subject, claim: str, group: str) -> list[Subject]:
+    def rivals(self, model: Subject, claim: str, group: str, task: str) -> list[Subject]:
         """The other models that are nulls for a claim; a control is held against untrained ones alone."""
-        nulls = [s for s in self.subjects if s.name != model.name and s.null_for(claim, group)]
+        nulls = [s for s in self.subjects if s.name != model.name and s.null_for(claim, group, task)]
         return [s for s in nulls if s.role == UNTRAINED or not model.control]
 
     def twins(self, model: Subject) -> list[Subject]:

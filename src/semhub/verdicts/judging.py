@@ -34,7 +34,7 @@ def of_model(evidence: Evidence, model: Subject, limits: Thresholds = LIMITS) ->
 def weaknesses(evidence: Evidence, model: Subject, found: Verdict) -> Iterator[str]:
     """A sentence for each control model that was beaten and is not as good as the model in a type of the group. It decides nothing."""
     beaten = {c.name for c in found.controls if c.passed}
-    for other in evidence.rivals(model, found.claim, found.joined):
+    for other in evidence.rivals(model, found.claim, found.joined, found.task):
         weak = other.weak_in(found.joined)
         if weak and f"model:{other.kind}" in beaten and (found.task, other.name, found.measure) in evidence.readings:
             yield (

@@ -21,7 +21,7 @@ NEEDS = {
         "the whole interval of S, at the middle layer where it is highest, at or above `similarity`, the interval widened for the best of "
         "so many layers (Bonferroni); at least `enough` items"
     ),
-    "layer-0": "S there minus S at layer 0 above `rise`, with its interval",
+    "layer-0": "S there minus S at layer 0 above `rise`, with its interval (widened as that of the effect, as are all of the following)",
     "untrained-twin": (
         "the interval of S above the `twin_quantile` of the untrained twin's S, at the middle layer that flatters the twin most (of "
         "several twins, `--twins N`, the highest such quantile; from 40 on, that of their own values); undecided without a twin, unless "
@@ -57,11 +57,12 @@ def case(evidence: Evidence, model: Subject, task: str, pair: str, limits: Thres
     top = peak(inner)
     if top is None:
         return Case(verdict, limits.similarity)
+    wide, places = widened(top, len(inner)), len(inner)
     controls = (
-        rise(evidence, rows, same, points, top, limits),
-        *twin(evidence, model, task, pair, same, top, limits),
-        *negatives(rows, same, top, limits),
-        *rivals(evidence, model, task, pair, same, top, limits),
+        rise(evidence, rows, same, points, top, places, limits),
+        *twin(evidence, model, task, pair, same, wide, limits),
+        *negatives(rows, same, top, places, limits),
+        *rivals(evidence, model, task, pair, same, wide, limits),
     )
     ends = {"effect": top.value, "low": top.low, "high": top.high, "n": top.n, "layer": top.at}
     kept = {name: getattr(verdict, name) for name in ("claim", "group", "model", "role", "task", *facts)}
@@ -72,7 +73,7 @@ def case(evidence: Evidence, model: Subject, task: str, pair: str, limits: Thres
         max((e.high for e in inner if e.interval and e.n >= limits.enough), default=None),
         tuple(missing(controls, limits)),
         tuple(remaining(rows, same, top, at(points, last), limits)),
-        widened(top, len(inner)).low,
+        wide.low,
     )
 
 
@@ -80,13 +81,13 @@ def place_of(rows: pd.DataFrame) -> tuple[str, str, str]:
     return tuple(str(rows[column].iloc[0]) for column in PLACE)
 
 
-def rise(evidence: Evidence, rows: pd.DataFrame, same: dict, points: Curve, top: Estimate, limits: Thresholds) -> Control:
+def rise(evidence: Evidence, rows: pd.DataFrame, same: dict, points: Curve, top: Estimate, places: int, limits: Thresholds) -> Control:
     """S at the layer spoken of minus S at layer 0, item by item where both layers' items were kept."""
     items = evidence.items(*place_of(rows), **same, group=rows["group"].iloc[0], control=None)
     of = lambda layer: where(items, layer=layer)  # noqa: E731
-    found = mean_of(paired(of(top.at), of(0)))
     start = at(points, 0)
-    return control(START, found or (start and top.minus(start)), limits, limits.rise)
+    found = mean_of(paired(of(top.at), of(0))) or (start and top.minus(start))
+    return control(START, found and widened(found, places), limits, limits.rise)
 
 
 def twin(evidence: Evidence, model: Subject, task: str, pair: str, same: dict, top: Estimate, limits: Thresholds) -> Iterator[Control]:
@@ -105,15 +106,16 @@ def best_of(evidence: Evidence, other: Subject, task: str, pair: str, same: dict
     return max(middle(curve(rows), evidence.last_layer(other, task, MEASURE)), key=lambda e: quantile(e, q), default=None)
 
 
-def negatives(rows: pd.DataFrame, same: dict, top: Estimate, limits: Thresholds) -> Iterator[Control]:
+def negatives(rows: pd.DataFrame, same: dict, top: Estimate, places: int, limits: Thresholds) -> Iterator[Control]:
     """S against harder negatives, at the layer spoken of."""
     for name in sorted(str(c) for c in distinct(where(rows, **same)["control"]) if c is not None):
-        yield control(name, at(curve(where(rows, control=name, **same)), top.at), limits)
+        there = at(curve(where(rows, control=name, **same)), top.at)
+        yield control(name, there and widened(there, places), limits)
 
 
 def rivals(evidence: Evidence, model: Subject, task: str, pair: str, same: dict, top: Estimate, limits: Thresholds) -> Iterator[Control]:
     """The effect minus that of each control model that is trained: beaten where the two intervals do not touch."""
-    for other in (s for s in evidence.rivals(model, CLAIM, pair) if s not in evidence.twins(model)):
+    for other in (s for s in evidence.rivals(model, CLAIM, pair, task) if s not in evidence.twins(model)):
         best = best_of(evidence, other, task, pair, same, 0.975)
         if best is not None:
             yield control(f"model:{other.kind}", apart(top, best), limits)
@@ -135,7 +137,7 @@ def chance(evidence: Evidence, rows: pd.DataFrame, same: dict, top: Estimate, la
 def missing(controls: tuple[Control, ...], limits: Thresholds) -> Iterator[tuple[str, str]]:
     names = {c.name for c in controls}
     if limits.needs_twin and TWIN not in names:
-        yield TWIN, "No untrained twin of this model was run: what a network without training shows is not known."
+        yield TWIN, "No untrained twin of this model was run (--twins 1 runs one): what a network without training shows is not known."
     if limits.needs_negatives and not {n for n in names if n not in (TWIN, START) and not n.startswith("model:")}:
         yield "negatives", "No harder negatives than unrelated items were measured: shared words or forms could give a part of this."
 

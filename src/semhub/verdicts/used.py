@@ -194,7 +194,7 @@ def rivals(
     evidence: Evidence, model: Subject, task: str, target: str, group: str, ways: dict[int, Estimate], effect: Estimate, limits: Thresholds
 ) -> Iterator[Control]:
     """The change minus that of each control model at its own setting; one that is not moved in every direction is beaten."""
-    for other in evidence.rivals(model, CLAIM, group):
+    for other in evidence.rivals(model, CLAIM, group, task):
         rows = over_all(evidence.rows(task, other.name, target + CHANGE, group=group))
         layer, strength = setting(evidence, task, target, group, other)
         its = changed(rows, layer, strength)

@@ -6,6 +6,8 @@ Knows numbers and thresholds; what the numbers mean is known by `shared`, `ancho
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from semhub.measures.statistics import items_needed
+from semhub.verdicts.inference import Z
 from semhub.verdicts.slices import Estimate, number
 from semhub.verdicts.thresholds import Thresholds
 
@@ -146,7 +148,7 @@ def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequ
     if not lower >= case.smallest:
         picked = "" if found.low < case.smallest else f", {short(lower)} for the best of several layers,"
         below = f"its lower end{picked} is below {case.smallest:g}, the smallest effect of interest"
-        reasons.append(("small", f"The effect is {told(found.estimate)}; {below}."))
+        reasons.append(("small", f"The effect is {told(found.estimate)}; {below}.{needed(found.estimate, case.smallest)}"))
     reasons += [(f"control:{c.name}", f"Control “{c.name}” not passed: {told(c)}.") for c in found.failed]
     reasons += case.missing
     if p is None:
@@ -154,6 +156,15 @@ def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequ
     elif p > limits.alpha:
         reasons.append(("p", f"p = {p:.3f}, corrected over {tests} test{'s' * (tests != 1)}, is above {limits.alpha:g}."))
     return reasons
+
+
+def needed(found: Estimate, smallest: float) -> str:
+    """How many items like these would show an effect of this size to lie above the smallest of interest, nine times in ten."""
+    if not found.value > smallest or not found.high > found.low or found.n < 2:
+        return ""
+    spread = (found.high - found.low) / (2 * Z) * found.n**0.5
+    many = items_needed(found.value - smallest, spread, wanted=0.9, two_sided=True)
+    return f" If it is truly so large, about {many:,} items like these would be needed to tell (nine times in ten)." if many else ""
 
 
 def control(name: str, found: Estimate | None, limits: Thresholds, least: float = 0.0) -> Control:
