@@ -44,6 +44,11 @@ def declared(task, limit=FEW, seed=0):
     return find(task)("paper", given(limit=limit, seed=seed))
 
 
+def mistakes(names, model):
+    """The mutations that can show in a model: all but Chameleon's write no image in tokens, and mask none."""
+    return [name for name in names if name != oracle.ADDED_SPOKEN or model == "chameleon"]
+
+
 def table(result, measure, **columns):
     """Rows that agree with `columns`, by layer; there is one of each layer, from the first to the last."""
     rows = [r for r in result.readings if r.measure == measure and all(getattr(r, name) == value for name, value in columns.items())]
@@ -106,7 +111,7 @@ def test_task_16_nouns_of_captions(name):
     ):
         value = logs(table(result, "prob", group="image:en", position="image", control=control, split="test"))
         assert worst(value, logs(own(words))) < TOLERANCE
-        for mutation in mutations:
+        for mutation in mistakes(mutations, name):
             assert worst(value, logs(own(words, mutation))) > TOLERANCE, (control, mutation)
 
 
@@ -122,7 +127,7 @@ def test_task_17_labels_of_patches(name):
         value = logs(table(result, "prob", group="image:en", position="image", control=control, split="test"))
         own = functools.partial(oracle.segment_lens, *built(name), shown(drawings), labels, GRID)
         assert worst(value, logs(own())) < TOLERANCE
-        for mutation in oracle.SEGMENT_MUTATIONS:
+        for mutation in mistakes(oracle.SEGMENT_MUTATIONS, name):
             assert worst(value, logs(own(mutation))) > TOLERANCE, (control, mutation)
 
 
@@ -160,10 +165,14 @@ def test_task_18_another_color_in_place_of_a_half(monkeypatch):
     own = lambda case, layer, mutation=None: oracle.recolored(network, processor, *case[1:], layer, mutation)  # noqa: E731
     expected = [[own(case, layer) for layer in layers] for case in asked]
     assert [[said.strip() for said in mine] for mine in texts] == [[said.strip() for said in mine] for mine in expected]
-    for measure, place in (("correct", 3), ("unchanged", 4)):
-        values = {(row.item, row.layer or 0): row.value for row in result.outcomes if row.measure == measure}
-        named = {(case[0], k): oracle.names(expected[i][k], case[place]) for i, case in enumerate(asked) for k in layers}
-        assert values == named and set(values.values()) == {0.0, 1.0}
+    found = {(row.measure, row.item, row.layer or 0): row.value for row in result.outcomes}
+    named = {
+        (measure, case[0], k): oracle.names(said[k], case[place])
+        for case, said in zip(asked, expected, strict=True)
+        for k in layers
+        for measure, place in (("correct", 3), ("unchanged", 4))
+    }
+    assert found == named and set(found.values()) == {0.0, 1.0}
     counts = lambda said, case: [oracle.names(said, case[place]) for place in (3, 4)]  # noqa: E731
     for mutation in oracle.REPAINT_MUTATIONS:
         wrong = ((counts(own(case, k, mutation), case), counts(texts[i][k], case)) for i, case in enumerate(asked) for k in layers[1:])

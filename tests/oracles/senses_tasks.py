@@ -9,7 +9,7 @@ import functools
 import torch
 import transformers
 
-from . import plain, senses
+from . import senses
 
 SIMILARITY_PROMPTS = {"image": "<image>", "question": "What is in the image?\n<image>"}
 COLORS_PROMPT = "<image>\nWhich colors are in the image? The colors are"
@@ -18,19 +18,20 @@ SOUND_PROMPT = f"USER: {SOUND}\nASSISTANT:"
 MAMMAL_PROMPT = f"USER: {SOUND}\nIs this animal a mammal?\nASSISTANT:"
 MAMMAL_LAYER, COEFFICIENTS = 14, tuple(float(k) for k in range(10, 101, 10))  # of 40 blocks
 
+ADDED_SPOKEN = "added-tokens-spoken"  # shows in Chameleon alone
 SIMILARITY_MUTATIONS = (*senses.SIMILARITY_MUTATIONS, "wrong-prompt")
 COLOR_MUTATIONS = (*senses.SHARE_MUTATIONS, "wrong-prompt", "spaced-word-alone", "another-color")
-CAPTION_MUTATIONS = (*senses.SUM_MUTATIONS, "wrong-prompt")
-UNRELATED_MUTATIONS = (*senses.SUM_MUTATIONS, "wrong-prompt", "not-rescaled")
-SEGMENT_MUTATIONS = (*senses.PATCH_MUTATIONS, "norm-everywhere", "wrong-prompt")
+CAPTION_MUTATIONS = (*senses.SUM_MUTATIONS, "wrong-prompt", ADDED_SPOKEN)
+UNRELATED_MUTATIONS = (*senses.SUM_MUTATIONS, "wrong-prompt", "not-rescaled", ADDED_SPOKEN)
+SEGMENT_MUTATIONS = (*senses.PATCH_MUTATIONS, "norm-everywhere", "wrong-prompt", ADDED_SPOKEN)
 REPAINT_MUTATIONS = (*senses.REPAINT_MUTATIONS, "wrong-prompt", "never-replaced")
 SOUND_MUTATIONS = (*senses.READER_MUTATIONS, "all-positions", "mean-of-probabilities", "norm-everywhere", "wrong-prompt")
 ADD_MUTATIONS = (*senses.ADD_MUTATIONS, "layer-after", "wrong-prompt", "wrong-coefficient", "replaced", "every-later-layer")
 
 
-def never_of(processor):
+def never_of(processor, mutation=None):
     """What Chameleon never speaks: every added token, those of images among them."""
-    if not isinstance(processor, transformers.ChameleonProcessor):
+    if mutation == ADDED_SPOKEN or not isinstance(processor, transformers.ChameleonProcessor):
         return ()
     tokenizer = processor.tokenizer
     return {*tokenizer.get_added_vocab().values(), *(id for token, id in tokenizer.get_vocab().items() if token.startswith("IMGIMG"))}
@@ -80,7 +81,9 @@ def caption_lens(network, processor, images, nouns, looked_for=None, mutation=No
     for image, own, others in zip(images, nouns, looked_for or nouns, strict=True):
         own, others = sayable(processor, own), sayable(processor, others)
         many = len(others) if mutation == "not-rescaled" else len(own)
-        look = functools.partial(senses.caption_sum, network, processor, processor.image_token_id, image, never=never_of(processor))
+        look = functools.partial(
+            senses.caption_sum, network, processor, processor.image_token_id, image, never=never_of(processor, mutation)
+        )
         found.append(look(others, many, mutation=mutation) if own and others else None)
     return over_items(found)
 
@@ -100,7 +103,7 @@ def segment_lens(network, processor, images, labels, grid, mutation=None):
         mine = [(word, mask) for word, mask in parts if says_something(processor, word)]
         mine = [(word, mask) for word, mask in mine if senses.patches(mask, *grid, mutation).any()]
         look = functools.partial(senses.segment_mean, network, processor, processor.image_token_id, image, mine, grid)
-        found.append(look(never_of(processor), mutation) if mine else None)
+        found.append(look(never_of(processor, mutation), mutation) if mine else None)
     return over_items(found)
 
 
