@@ -1,5 +1,6 @@
 """`Steer`, `Inject` and `Trajectory` against a model whose outputs are a known function of the push."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -66,6 +67,17 @@ def test_layer_and_strength_are_chosen_on_the_other_prompts(result):
     items = {split: {o.item for o in result.outcomes if o.split == split} for split in ("choose", "report")}
     assert len(items["report"]) == 12 and not items["choose"]
     assert {r.n for r in result.readings if r.split == "choose"} == {12}
+
+
+def test_prompts_of_one_source_stay_in_one_half_and_count_as_one():
+    """Twelve sources of two prompts that write alike: the interval is that of the sources."""
+    twins = [Prompt(f"p{i}", "es", f"es:p{i // 2} es", {"source": f"s{i // 2}"}) for i in range(24)]
+    found = carry_out(ask(prompts=twins), bench(Planted(write=write)))
+    halves = [{o.source for o in found.outcomes if o.split == "report"}, {p.source for p in twins}]
+    assert len(halves[0]) == 6 and halves[0] < halves[1]
+    apart = carry_out(ask(prompts=[replace(p, facets={}) for p in twins]), bench(Planted(write=write)))
+    told, untold = (one(each, measure="tone", control=None, layer=1, strength=0.5) for each in (found, apart))
+    assert told.n == untold.n == 12 and told.high - told.low > 1.15 * (untold.high - untold.low) > 0
 
 
 def test_a_push_moves_both_ways_by_its_length(result):
