@@ -272,7 +272,7 @@ def test_real_photos_and_digits_are_asked():
         pytest.skip("no ../shared/data")
     seen = {"coco": read_source("coco", DATA / "coco_mini")}
     result = perform("vision/caption-lens", opened("llava"), protocol="paper", limit=4, data=seen)
-    assert {row.n for row in result.readings if row.measure == "prob"} <= {3, 4}
+    assert {row.n for row in result.readings if row.measure == "prob"} <= {1, 2, 3}  # of four, one has no noun; few share no token
     assert perform("vision/similarity", opened("llava"), protocol="paper", limit=4, data=seen).readings
     with pytest.raises(BadInput, match="panoptic"):
         perform("vision/segment-lens", opened("llava"), data=seen)
