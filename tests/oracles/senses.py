@@ -8,7 +8,15 @@ READER_MUTATIONS = ("layer-off-by-one", "missing-norm")
 SIMILARITY_MUTATIONS = (*READER_MUTATIONS, "diagonal-in-baseline", "position-off-by-one", "mirrored-image")
 SHARE_MUTATIONS = (*READER_MUTATIONS, "all-positions", "norm-everywhere")
 SUM_MUTATIONS = (*READER_MUTATIONS, "all-positions", "mean-over-words", "log-mean", "norm-everywhere", "mirrored-image")
-PATCH_MUTATIONS = (*READER_MUTATIONS, "mirrored-mask", "flipped-mask", "whole-image", "mean-over-patches", "less-than-half")
+PATCH_MUTATIONS = (
+    *READER_MUTATIONS,
+    "mirrored-mask",
+    "flipped-mask",
+    "whole-image",
+    "mean-over-patches",
+    "sum-over-labels",
+    "less-than-half",
+)
 SOUND_MUTATIONS = (*READER_MUTATIONS, "all-positions", "mean-of-probabilities", "first-word-alone", "norm-everywhere")
 REPAINT_MUTATIONS = ("layer-off-by-one", "one-layer", "other-half", "old-minus-new", "added", "after-prompt-too")
 ADD_MUTATIONS = ("layer-off-by-one", "last-position", "old-minus-new", "no-strength", "both-words-swapped")
@@ -87,18 +95,23 @@ def first(tokenizer, word, space=" "):
     return plain.encode(tokenizer, "a" + space + word, special=False)[len(before)]
 
 
+def alone(processor, mutation=None):
+    """The prompt that is an image and nothing else."""
+    return ("What is in the image?\n" if mutation == "wrong-prompt" else "") + processor.image_token
+
+
 def color_share(network, processor, mark, image, word, never=(), mutation=None):
     """[layer] the share of image positions whose likeliest word is `word`, with or without a space."""
-    inputs = given(processor, processor.image_token, image)
+    inputs = given(processor, alone(processor, mutation), image)
     spoken = logprobs(network, inputs, never, mutation)[:, fed(inputs, mark, mutation)].argmax(-1)
-    ids = torch.tensor([first(processor.tokenizer, word), first(processor.tokenizer, word, "")])
+    ids = torch.tensor([first(processor.tokenizer, word, space) for space in ([" "] if mutation == "spaced-word-alone" else [" ", ""])])
     return torch.isin(spoken, ids).double().mean(1).tolist()
 
 
 def caption_sum(network, processor, mark, image, words, as_many_as=None, never=(), mutation=None):
     """[layer] the mean probability of each word over the image, summed over words, rescaled to `as_many_as` words."""
     image = image.transpose(0) if mutation == "mirrored-image" else image
-    inputs = given(processor, processor.image_token, image)
+    inputs = given(processor, alone(processor, mutation), image)
     table = logprobs(network, inputs, never, mutation)[:, fed(inputs, mark, mutation)].double()
     ids = [first(processor.tokenizer, word) for word in words]
     each = table[..., ids].mean(1).exp() if mutation == "log-mean" else table[..., ids].exp().mean(1)
@@ -117,7 +130,7 @@ def patches(mask, rows, columns, mutation=None):
 
 def segment_mean(network, processor, mark, image, labels, grid, never=(), mutation=None):
     """[layer] exp of the mean log p(label) over the label's patches, mean over labels [(word, mask)]."""
-    inputs = given(processor, processor.image_token, image)
+    inputs = given(processor, alone(processor, mutation), image)
     table = logprobs(network, inputs, never, mutation)[:, fed(inputs, mark)].double()
     found = []
     for word, mask in labels:
@@ -125,7 +138,8 @@ def segment_mean(network, processor, mark, image, labels, grid, never=(), mutati
         if here.any():
             logs = (table if mutation == "whole-image" else table[:, here])[..., first(processor.tokenizer, word)]
             found.append(logs.exp().mean(1) if mutation == "mean-over-patches" else logs.mean(1).exp())
-    return torch.stack(found).mean(0).tolist()
+    found = torch.stack(found)
+    return (found.sum(0) if mutation == "sum-over-labels" else found.mean(0)).tolist()
 
 
 def sound_mean(network, processor, mark, prompt, samples, rate, words, mutation=None):
@@ -190,7 +204,9 @@ def yes_share(network, processor, mark, prompt, samples, rate, new, old, layer, 
     rows = network.get_output_embeddings().weight
     vector = rows[first(processor.tokenizer, new)] - rows[first(processor.tokenizer, old)]
     vector = vector * {"old-minus-new": -strength, "no-strength": 1.0}.get(mutation, strength)
-    handles = written(network, places, vector, [layer - (mutation == "layer-off-by-one")], False)
+    layer = layer - (mutation == "layer-off-by-one")
+    layers = range(layer, len(decoder(network)) + 1) if mutation == "every-later-layer" else [layer]
+    handles = written(network, places, vector, layers, mutation == "replaced")
     logits = network(**inputs, use_cache=False).logits[0, -1].double()
     for handle in handles:
         handle.remove()
