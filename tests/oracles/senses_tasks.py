@@ -4,8 +4,6 @@ One input is read and moved as `senses` says; what stands here is what a task de
 `hidden_states[-1]`. A word whose first token is a bare space says nothing of the word and is left out.
 """
 
-import functools
-
 import torch
 import transformers
 
@@ -67,9 +65,10 @@ def similarity(network, processor, images, captions, place, mutation=None):
 
 def color_lens(network, processor, images, colors, mutation=None):
     """`[layer]` the share of positions that speak the colour's word: `images`, and for each the word to look for."""
-    look = functools.partial(senses.color_share, network, processor, processor.image_token_id, never=never_of(processor))
+    mark, never = processor.image_token_id, never_of(processor, mutation)
     colors = [*colors[1:], colors[0]] if mutation == "another-color" else colors
-    return over_items(look(image, word, mutation=mutation) for image, word in zip(images, colors, strict=True))
+    look = lambda image, word: senses.color_share(network, processor, mark, image, word, never, mutation)  # noqa: E731
+    return over_items(map(look, images, colors))
 
 
 # 16
@@ -77,14 +76,12 @@ def color_lens(network, processor, images, colors, mutation=None):
 
 def caption_lens(network, processor, images, nouns, looked_for=None, mutation=None):
     """`[layer]` of the nouns, or of those `looked_for` instead, which count as if there were as many as there are nouns."""
-    found = []
+    found, mark, never = [], processor.image_token_id, never_of(processor, mutation)
     for image, own, others in zip(images, nouns, looked_for or nouns, strict=True):
         own, others = sayable(processor, own), sayable(processor, others)
         many = len(others) if mutation == "not-rescaled" else len(own)
-        look = functools.partial(
-            senses.caption_sum, network, processor, processor.image_token_id, image, never=never_of(processor, mutation)
-        )
-        found.append(look(others, many, mutation=mutation) if own and others else None)
+        value = senses.caption_sum(network, processor, mark, image, others, many, never, mutation) if own and others else None
+        found.append(value)
     return over_items(found)
 
 
@@ -98,12 +95,11 @@ def unrelated(nouns):
 
 def segment_lens(network, processor, images, labels, grid, mutation=None):
     """`[layer]`, `labels`: of each image (word, mask) of what it shows."""
-    found = []
+    found, mark, never = [], processor.image_token_id, never_of(processor, mutation)
     for image, parts in zip(images, labels, strict=True):
         mine = [(word, mask) for word, mask in parts if says_something(processor, word)]
         mine = [(word, mask) for word, mask in mine if senses.patches(mask, *grid, mutation).any()]
-        look = functools.partial(senses.segment_mean, network, processor, processor.image_token_id, image, mine, grid)
-        found.append(look(never_of(processor, mutation), mutation) if mine else None)
+        found.append(senses.segment_mean(network, processor, mark, image, mine, grid, never, mutation) if mine else None)
     return over_items(found)
 
 
@@ -130,11 +126,11 @@ def names(said, color):
 
 def sound_lens(network, processor, sounds, rate, labels, mutation=None):
     """`[layer]`, `labels`: of each sound the words to look for."""
-    found = []
+    found, mark = [], processor.audio_token_id
+    prompt = SOUND if mutation == "wrong-prompt" else SOUND_PROMPT
     for samples, words in zip(sounds, labels, strict=True):
-        words, prompt = sayable(processor, words), SOUND if mutation == "wrong-prompt" else SOUND_PROMPT
-        look = functools.partial(senses.sound_mean, network, processor, processor.audio_token_id, prompt, samples, rate)
-        found.append(look(words, mutation) if words else None)
+        words = sayable(processor, words)
+        found.append(senses.sound_mean(network, processor, mark, prompt, samples, rate, words, mutation) if words else None)
     return over_items(found)
 
 
