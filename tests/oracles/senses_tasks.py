@@ -85,11 +85,6 @@ def caption_lens(network, processor, images, nouns, looked_for=None, mutation=No
     return over_items(found)
 
 
-def unrelated(nouns):
-    """For each caption the nouns of the first one that shares none of its own."""
-    return [next(other for other in nouns if not set(other) & set(own)) for own in nouns]
-
-
 # 17
 
 

@@ -46,7 +46,7 @@ NOUNS = frozenset(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Photo:
-    """One image, its first caption, every noun and every token of it as written, and (name, mask) of its parts where there is a map.
+    """One image, its first caption, every noun of it as written, and (name, mask) of its parts where there is a map.
 
     `load()` gives the pixels, `parts()` the masks `[height, width]` bool; both read their file when called.
     """
@@ -54,7 +54,6 @@ class Photo:
     id: str
     caption: str
     nouns: tuple[str, ...]
-    tokens: frozenset[str]
     licence: str
     content: str  # sha256 of the file
     image: Path | bytes = field(repr=False)
@@ -239,25 +238,15 @@ def photo(
     id: str, caption: str, licence: str, image: Path | bytes, map: Path | None = None, names: Mapping[int, str] | None = None
 ) -> Photo:
     content = hashlib.sha256(image if isinstance(image, bytes) else image.read_bytes()).hexdigest()
-    return Photo(id, caption, *parsed(caption), licence, content, image, map, names or {})
+    return Photo(id, caption, nouns_of(caption), licence, content, image, map, names or {})
 
 
-def parsed(caption: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """(every noun and proper noun of a caption, in order; its tokens), as they are written.
-
-    By spaCy where it is installed; else words and marks are tokens, and nouns those of NOUNS (plurals in -s too).
-    """
-    tag = tagger()
-    if tag:
-        found = list(tag(caption))
-        return tuple(token.text for token in found if token.pos_ in ("NOUN", "PROPN")), frozenset(token.text for token in found)
+def nouns_of(caption: str) -> tuple[str, ...]:
+    """Every noun and proper noun of a caption, in order, as written: by spaCy where it is installed, else those of NOUNS (plurals too)."""
+    if tag := tagger():
+        return tuple(token.text for token in tag(caption) if token.pos_ in ("NOUN", "PROPN"))
     words = re.findall(r"[A-Za-z]+", caption)
-    return tuple(word for word in words if {word.lower(), word.lower().removesuffix("s")} & NOUNS), written(caption)
-
-
-def written(text: str) -> frozenset[str]:
-    """The words and marks of a text."""
-    return frozenset(re.findall(r"\w+|[^\w\s]", text))
+    return tuple(word for word in words if {word.lower(), word.lower().removesuffix("s")} & NOUNS)
 
 
 @cache

@@ -4,14 +4,14 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
 import numpy as np
 
-from semhub.data.photos import Photo, written
+from semhub.data.photos import Photo
 from semhub.data.world import pictures
 from semhub.errors import BadInput
 from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
@@ -32,7 +32,7 @@ NEVER_DROPPED = "-"  # names of categories with a dash are skipped, as the relea
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One image with its captions, the nouns in them and the labels of its parts, by type of word; the tokens of the English caption."""
+    """One image with its captions, the nouns in them and the labels of its parts, by type of word."""
 
     id: str
     media: Media
@@ -40,7 +40,6 @@ class Seen:
     nouns: dict[str, tuple[str, ...]]
     labels: dict[str, tuple[tuple[str, np.ndarray], ...]]
     source: str
-    tokens: frozenset[str]
 
 
 def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
@@ -70,7 +69,7 @@ def unshown(given: Given, taken: int, labelled: bool = False) -> dict[str, int]:
 def from_photo(photo: Photo, labelled: bool) -> Seen:
     """A photo; its map is read only where the labels of its parts are asked for."""
     labels = tuple((name, mask) for name, mask in photo.segments if NEVER_DROPPED not in name) if labelled else ()
-    return Seen(photo.id, photo.media, {"en": photo.caption}, {"en": photo.nouns}, {"en": labels}, photo.id, photo.tokens)
+    return Seen(photo.id, photo.media, {"en": photo.caption}, {"en": photo.nouns}, {"en": labels}, photo.id)
 
 
 def drawn(given: Given, picture) -> Seen:
@@ -80,7 +79,7 @@ def drawn(given: Given, picture) -> Seen:
     named = {t: tuple(getattr(thing.noun, t) for thing in picture.things) for t in types}
     labels = {t: tuple((word, drawing.segments == part) for part, word in enumerate(words, 1)) for t, words in named.items()}
     captions = {t: pictures.caption(t, picture) for t in types}
-    return Seen(picture.id, Media("image", drawing.pixels), captions, named, labels, picture.source, written(captions["en"]))
+    return Seen(picture.id, Media("image", drawing.pixels), captions, named, labels, picture.source)
 
 
 def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
@@ -209,18 +208,17 @@ def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) ->
 def caption_lens(protocol: str, given: Given) -> DecodeMedia:
     """`paper` reproduces the release: p(first sub-token), mean over image positions, summed over every noun; all added tokens masked.
 
-    Its unrelated caption is the first one that shares no token, so a few odd captions serve for all; tokens that every caption has (the
-    frame of the world's sentences) do not count. In `sound` one that shares no noun is drawn for each, and a noun counts once. Masking
-    holds where images are written in tokens of their own (Chameleon); nouns and tokens are found as `data.photos` says.
+    The release's unrelated caption is the first one that shares no token, so a few odd captions serve for all: here one that shares no
+    noun is drawn for each image. In `sound` a noun of a caption counts once. Masking holds where images are written in tokens of their
+    own (Chameleon); nouns are found as `data.photos` says.
     """
     every = images(given)
     found = [each for each in every if any(each.nouns.values())]
     types = ("en",) if protocol == "paper" else languages(given, found)
     found = found if protocol == "paper" else [once(each) for each in found]
-    told, apart = ("token", own_tokens(found)) if protocol == "paper" else ("noun", [{*each.nouns["en"]} for each in found])
-    sights = [caption_sight(found, apart, place, types, protocol, given.seed) for place in range(len(found))]
+    sights = [caption_sight(found, place, types, given.seed) for place in range(len(found))]
     kept = [sight for sight in sights if sight.wrong]
-    left_out = {"no noun in its caption": len(every) - len(found), f"no caption that shares no {told}": len(sights) - len(kept)}
+    left_out = {"no noun in its caption": len(every) - len(found), "no caption that shares no noun": len(sights) - len(kept)}
     left_out |= unshown(given, len(every))
     if protocol == "paper":
         return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
@@ -232,22 +230,20 @@ def once(seen: Seen) -> Seen:
     return replace(seen, nouns={**seen.nouns, "en": tuple(dict.fromkeys(map(str.lower, seen.nouns["en"])))})
 
 
-def own_tokens(found: Sequence[Seen]) -> list[frozenset[str]]:
-    """The tokens of each caption, without those that all have."""
-    shared = frozenset.intersection(*(each.tokens for each in found)) if found else frozenset()
-    return [each.tokens - shared for each in found]
-
-
-def caption_sight(found: Sequence[Seen], apart: Sequence[Set[str]], place: int, types: Sequence[str], protocol: str, seed: int) -> Sight:
-    """An image, the nouns of its caption, and those of one with which it shares nothing of `apart`."""
-    seen = found[place]
-    order = list(range(len(found)))
-    if protocol == "sound":
-        Random(f"unrelated:{seen.id}:{seed}").shuffle(order)
-    other = next((found[i] for i in order if i != place and not apart[i] & apart[place]), None)
+def caption_sight(found: Sequence[Seen], place: int, types: Sequence[str], seed: int) -> Sight:
+    """An image, the nouns of its caption, and those of a caption drawn among those that share none of them."""
+    seen, own = found[place], lowered(found[place])
+    order = [i for i in range(len(found)) if i != place]
+    Random(f"unrelated:{seen.id}:{seed}").shuffle(order)
+    other = next((found[i] for i in order if not lowered(found[i]) & own), None)
     looks = lambda each: {t: tuple(map(Look, each.nouns[t])) for t in types}  # noqa: E731
     wrong = {} if other is None else {"wrong-word": looks(other)}
     return Sight(seen.id, "image", Form("image", MARK, None, seen.media), looks(seen), wrong, {"source": seen.source})
+
+
+def lowered(seen: Seen) -> set[str]:
+    """The nouns of the English caption, however they are written."""
+    return {noun.lower() for noun in seen.nouns["en"]}
 
 
 # 17. segments --------------------------------------------------------------------------------------------------------
