@@ -84,7 +84,7 @@ def wordless(ask: DecodeMedia, bench: Bench, sight: Sight) -> bool:
 
 
 def looked_up(ask: DecodeMedia, bench: Bench, sights: Sequence[Sight]) -> tuple[dict[Key, np.ndarray], tuple[int, ...]]:
-    """`[sight, layer]` by type of words, control and variant; nan where a sight has no such word."""
+    """`[sight, layer]` by type of words, control and variant; nan where a sight has no such word, or (summed) no right one to rescale to."""
     layers = bench.chosen(0 if ask.rise else ask.lens.first_layer)
     controls = list(dict.fromkeys(name for sight in sights for name in sight.wrong))
     floors = (FLOOR,) if ask.lens.floor else ()
@@ -101,8 +101,8 @@ def looked_up(ask: DecodeMedia, bench: Bench, sights: Sequence[Sight]) -> tuple[
             words = {(t, c): seen(ask, bench, part[item], encoding, t, c) for t in ask.types for c in (None, *controls)}
             for (t, control, variant), table in found.items():
                 mine = words[t, None if control == FLOOR else control]
-                if mine:
-                    rightly = len(words[t, None]) if ask.pool == "sum" else len(mine)
+                rightly = len(words[t, None]) if ask.pool == "sum" else len(mine)
+                if mine and rightly:
                     hidden = norm_matched(states, bench.generator(start + item)) if control == FLOOR else states
                     table[start + item] = pooled(ask, bench, head, mine, hidden, layers, variant) * (rightly / len(mine))
         bench.progress(min(start + AT_ONCE, len(sights)), len(sights))
