@@ -84,7 +84,7 @@ def wordless(ask: DecodeMedia, bench: Bench, sight: Sight) -> bool:
 
 
 def looked_up(ask: DecodeMedia, bench: Bench, sights: Sequence[Sight]) -> tuple[dict[Key, np.ndarray], tuple[int, ...]]:
-    """`[sight, layer]` by type of words, control and variant; nan where a sight has no such word, or (summed) no right one to rescale to."""
+    """`[sight, layer]` by type of words, control and variant; nan where a sight has no such word (or, summed, no right one)."""
     layers = bench.chosen(0 if ask.rise else ask.lens.first_layer)
     controls = list(dict.fromkeys(name for sight in sights for name in sight.wrong))
     floors = (FLOOR,) if ask.lens.floor else ()
