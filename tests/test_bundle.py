@@ -21,7 +21,8 @@ STORED = [model for model in bundled() if model.path is not None]
 
 @pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
 def test_a_bundled_model_is_a_small_ordinary_folder(model):
-    assert model.bytes <= 6e6 and sum(each.bytes for each in STORED) <= 70e6
+    most = 10e6 if model.role == "control:apart" else 6e6  # its languages share no weight, so it needs more of them
+    assert model.bytes <= most and sum(each.bytes for each in STORED) <= 70e6
     assert {path.suffix for path in model.path.iterdir()} <= {".json", ".safetensors", ".md", ".jinja"}
     network = (AutoModelForCausalLM if model.format == "llama" else AutoModelForMultimodalLM).from_pretrained(model.path)
     text = network.config.get_text_config()

@@ -255,7 +255,7 @@ def test_spoken_digits_are_what_their_own_list_says(digits):
     found = {clip.id: clip for clip in digits["spoken-digits"].items}
     with open(real("fsdd") / "labels.tsv", encoding="utf-8") as file:
         listed = {row["file"].split("/")[1].removesuffix(".wav"): row for row in csv.DictReader(file, delimiter="\t")}
-    words = "zero one two three four five six seven eight nine".split()
+    words = list(DIGITS)
     assert {id: (words[int(row["digit"])], row["speaker"]) for id, row in listed.items()} == {
         id: (clip.label, clip.source) for id, clip in found.items()
     }
