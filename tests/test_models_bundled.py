@@ -90,7 +90,7 @@ def test_strangers_stand_beside_the_hub_in_similarity_alone(shelf):
     from semhub.runs import prepare
 
     with_strangers(shelf)
-    parts = {(part.task, part.model) for part in prepare(["multilingual/similarity", "multilingual/lens"], HUB).parts}
+    parts = {(part.task, part.model) for part in prepare(["multilingual/similarity", "multilingual/lens"], HUB, controls="all").parts}
     assert ("multilingual/similarity", f"{HUB}-strangers") in parts
     assert not {model for task, model in parts if task == "multilingual/lens"} & {f"{HUB}-strangers"}
     assert not {model for _, model in parts} & {f"{HUB}-strangers-en", f"{HUB}-strangers-zh"}
