@@ -41,8 +41,8 @@ CONTROLS = {
         "A control in two halves, one of two strangers: models of the same shape and with the same tokenizer, each grown on one "
         "language alone, whose states are compared across the two (`semhub-text-strangers`). They are the null for measures of "
         "inner geometry (CKA, mutual neighbours): what is found between them is what two languages share by telling of the same "
-        "world, without ever having met. For cosines and retrieval they are a null by construction, since their directions have nothing to do with "
-        "each other, and say little."
+        "world, without ever having met. For cosines and retrieval they are a null by construction, since their directions have "
+        "nothing to do with each other, and say little."
     ),
     "control:zh-dominant": (
         "A control with the mixture turned round: Chinese dominates, its words stand whole in the vocabulary, the bridges join it "
