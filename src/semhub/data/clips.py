@@ -168,7 +168,8 @@ def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence
     counts["kept"] = len(kept)
     refuse(bad if kept else bad + broken, path, len(kept), skip_bad)
     labels = tuple(labels)
-    hash = hashlib.sha256("".join([*(f"{each.id} {each.content} {each.label}\n" for each in kept), *labels]).encode()).hexdigest()
+    rows = [f"{each.id} {each.content} {each.label}" for each in kept]
+    hash = hashlib.sha256("\n".join([*rows, *labels]).encode()).hexdigest()
     left = "".join(f"; {n:,} {why}" for why, n in counts.items() if why.startswith("left out"))
     told = [f"{name}: {len(kept):,} of {counts['rows']:,} sounds kept{left}"]
     return Source(tuple(kept), path, hash, licence, dict(counts), bad + broken, told, labels=labels)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from semhub.lab.folder import read_record
+from semhub.lab.folder import read_losses, read_record
 from semhub.lab.organs import SHELF
 
 LICENSE = "apache-2.0"
@@ -62,8 +62,6 @@ SENSES_CONTROLS = {
 
 def card(folder: Path, name: str, figures: str = "") -> str:
     """The Markdown of `README.md` for the model in `folder`; `figures` is a section of measured results."""
-    from semhub.lab.folder import read_losses
-
     record = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     losses = read_losses(folder)
     recipe = record["recipe"]
@@ -81,7 +79,7 @@ def examined(folder: Path, beside: Path | None = None, *, seed: int = 0) -> dict
     Raises BadInput where either is no finished model of the lab.
     """
     from semhub.lab.exam import matches
-    from semhub.lab.folder import read_losses, recipe_of, whole
+    from semhub.lab.folder import recipe_of, whole
 
     read_losses(folder)  # before the long examination
     own = "corpus" in recipe_of(folder) and whole(folder)

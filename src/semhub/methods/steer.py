@@ -397,6 +397,6 @@ def items_of(ask: Steer, bench: Bench, half: Half, cells: Sequence[Cell], layer:
         s = cell.setting
         if s.control is None and s.layer in (None, layer) and abs(s.strength) in (0.0, strength):
             for prompt, value, text in zip(half.prompts, cell.values[ask.target], cell.texts, strict=True):
-                source = prompt.source if half.clusters else None
-                rows.append(bench.outcome(ask.target, prompt.id, float(value), text=text, source=source, **columns(ask, half, s)))
+                about = {"text": text, "source": prompt.source} | columns(ask, half, s)
+                rows.append(bench.outcome(ask.target, prompt.id, float(value), **about))
     return rows

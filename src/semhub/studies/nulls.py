@@ -21,7 +21,7 @@ from semhub.measures import similarity
 from semhub.measures.permutation import within_strata
 from semhub.methods import alike
 from semhub.methods.alike import Tokens
-from semhub.methods.compare import chance
+from semhub.methods.compare import between, chance
 from semhub.types import Concept, Form
 
 FIRST_SEED = 20_000  # of untrained networks and items, far from the seeds on which anything was chosen
@@ -41,7 +41,9 @@ class Shown:
     def p(self, left: str, right: str, seed: int = 0) -> float:
         """The test of `methods.compare` on one pair of types."""
         pairs = list(zip(self.states[left], self.states[right], strict=True))
-        return chance(pairs[1:-1], self.tokens[left], self.tokens[right], self.facets, seed)
+        return chance(
+            [pairs[k] for k in between(range(len(pairs)), len(pairs) - 1)], self.tokens[left], self.tokens[right], self.facets, seed
+        )
 
     def of(self, rows: Sequence[int]) -> "Shown":
         """Some of the items."""

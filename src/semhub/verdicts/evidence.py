@@ -15,23 +15,34 @@ from semhub.verdicts.slices import where
 
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
 CLAIMS = ("shared", "anchored", "used")
-# What a kind of control is a null for: claims, and the type that a group must hold for it. A kind that is not listed is one for
-# everything; zh-dominant has a hub of its own, only elsewhere. Mispaired models that see or hear: `Subject.taught`.
-NULLS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
-    "untrained": (CLAIMS, None),
-    "mispaired": (CLAIMS, None),
-    "apart": (CLAIMS, None),
-    "strangers": (("shared",), None),
-    "deranged": (CLAIMS, "zh"),
-    "zh-dominant": ((), None),
-}
 SENSES = ("image", "audio")
 NUMBERS = ("layer", "strength", "seed", "value", "low", "high", "n")
-FIRST, PLANTED = "multilingual/", "multilingual/planted"  # in the second, deranged is asked about the pairs that it was taught
+FIRST = "multilingual/"
 PLACE = ("task", "model", "measure")  # what every look-up names: tables are kept apart by these
 ITEM_COLUMNS = (*KEY, "item", "value", "text", "source")
 
 Tables = Mapping[tuple[str, str, str], pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What a kind of control is a null for: claims, the type that a group must hold for it, and the task that asks what it was taught."""
+
+    claims: tuple[str, ...] = CLAIMS
+    type: str | None = None
+    taught_in: str | None = None
+
+
+# A kind that is not listed is a null for everything; zh-dominant has a hub of its own, only elsewhere. Mispaired models that see or
+# hear: `Subject.taught`.
+NULLS: Mapping[str, Null] = {
+    "untrained": Null(),
+    "mispaired": Null(),
+    "apart": Null(),
+    "strangers": Null(("shared",)),
+    "deranged": Null(type="zh", taught_in="multilingual/planted"),
+    "zh-dominant": Null(()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +63,15 @@ class Subject:
 
     def null_for(self, claim: str, group: str, task: str = "") -> bool:
         """Whether nothing is expected of this control where a claim is about this group (`en-zh`, `zh`, `en>zh`) in a task."""
-        claims, type = NULLS.get(self.kind, (CLAIMS, None))
-        taught = self.taught(group) or (self.kind == "deranged" and task == PLANTED)
-        return self.control and claim in claims and (type is None or type in types_in(group)) and not taught
+        null = NULLS.get(self.kind, Null())
+        about = claim in null.claims and (null.type is None or null.type in types_in(group))
+        return self.control and about and not self.taught(group, task)
 
-    def taught(self, group: str) -> bool:
-        """Whether this is a mispaired model that was shown these types truly paired: pictures or sounds, and what it was told of them."""
+    def taught(self, group: str, task: str) -> bool:
+        """Whether this control was taught what is asked: by a task of its own, or as a mispaired model that was shown these types truly
+        paired (pictures or sounds, and what it was told of them)."""
+        if task and task == NULLS.get(self.kind, Null()).taught_in:
+            return True
         types = set(types_in(group))
         return self.kind == "mispaired" and not types.isdisjoint(SENSES) and types <= set(self.facts.get("types") or ())
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from semhub.verdicts import anchored, shared, used
-from semhub.verdicts.evidence import CLAIMS, NULLS
+from semhub.verdicts.evidence import NULLS, Null
 from semhub.verdicts.thresholds import LIMITS, Thresholds, example, told
 
 PAGE = Path(__file__).parents[3] / "docs" / "verdicts.md"
@@ -87,9 +87,15 @@ def needs(claim) -> str:
 
 def nulls() -> str:
     """What each kind of control is a null for."""
-    only = lambda claims, type: f"{', '.join(claims)}{f', of groups with {type}' if type else ''}" if claims else "nothing"  # noqa: E731
-    rows = "\n".join(f"| {kind} | {only(*what)} |" for kind, what in NULLS.items())
-    return f"| control | is a null for |\n|---|---|\n{rows}\n| any other | {only(CLAIMS, None)} |\n"
+    rows = "\n".join(f"| {kind} | {about(null)} |" for kind, null in NULLS.items())
+    return f"| control | is a null for |\n|---|---|\n{rows}\n| any other | {about(Null())} |\n"
+
+
+def about(null: Null) -> str:
+    if not null.claims:
+        return "nothing"
+    of, but = f", of groups with {null.type}" if null.type else "", f", but not in `{null.taught_in}`" if null.taught_in else ""
+    return f"{', '.join(null.claims)}{of}{but}"
 
 
 def thresholds(limits: Thresholds) -> str:
