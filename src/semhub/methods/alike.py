@@ -18,7 +18,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """One side of all items: `counts: [item, token]` sparse, `lengths: [item]` in tokens, `texts: [item]` equal where the text is."""
+    """One side of all items: `counts: [item, token]` sparse, `lengths: [item]` in tokens, `texts: [item]` equal where what is shown is."""
 
     counts: sparse.csr_array
     lengths: np.ndarray

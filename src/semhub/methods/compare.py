@@ -174,7 +174,10 @@ def words_of(ask: Compare, bench: Bench, place: Place, types: Sequence[str], con
 def tokens(ask: Compare, bench: Bench, place: Place, type: str, concepts: Sequence[Concept]) -> Tokens:
     model, given = bench.of(type).model, [shown(place, type, c) for c in concepts]
     written = all(isinstance(each, str) for each in given)
-    return alike.tokens_of([e.ids for e in model.encode(given, ask.special)] if written else model.token_ids(given, ask.special))
+    if written:
+        return alike.tokens_of([e.ids for e in model.encode(given, ask.special)])
+    # The places of two images or sounds may hold the same marks; what is shown there differs.
+    return replace(alike.tokens_of(model.token_ids(given, ask.special)), texts=np.arange(len(given)))
 
 
 def shown(place: Place, type: str, concept: Concept) -> Input | None:

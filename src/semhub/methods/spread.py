@@ -24,29 +24,27 @@ def spread(ask: Spread, bench: Bench) -> Result:
     for type, texts in ask.prompts.items():
         if not texts:
             raise BadInput(f"{bench.task}: there is no text of type {type} to read.")
-        for variant, norm in ask.lens.norms.items():
-            measured = masses(ask, bench, type, texts, counted.table, norm, {"variant": variant})
-            readings += bench.readings(measured, intervals=ask.lens.intervals)
+        readings += bench.readings(masses(ask, bench, type, texts, counted.table), intervals=ask.lens.intervals)
     return Result(tuple(readings), extras={"table": counted.as_dict()})
 
 
-def masses(ask: Spread, bench: Bench, type: str, texts: Sequence[str], table: Tensor, norm: str, columns: dict) -> list[Measured]:
-    """Mean mass of each type over the positions of each text; with `pooled`, over all positions alike."""
+def masses(ask: Spread, bench: Bench, type: str, texts: Sequence[str], table: Tensor) -> list[Measured]:
+    """Mean mass of each type over the positions of each text, under every norm; with `pooled`, over all positions alike."""
     layers, types = bench.chosen(ask.lens.first_layer), list(ask.corpus)
-    controls = {None: False} | ({"random-state": True} if ask.lens.floor else {})
-    sums = {control: np.zeros((len(texts), len(layers), len(types))) for control in controls}
+    ways = [(variant, control) for variant in ask.lens.norms for control in (None, *(("random-state",) if ask.lens.floor else ()))]
+    sums = {way: np.zeros((len(texts), len(layers), len(types))) for way in ways}
     counts = np.zeros(len(texts))
     for batch in bench.model.stream(list(texts), "all", layers=list(layers), batch_tokens=bench.batch_tokens, special=ask.lens.special):
         np.add.at(counts, batch.items.numpy(), 1)
-        for control, random in controls.items():
-            found = read(ask, bench, batch.states, layers, table, norm, random)
-            np.add.at(sums[control], batch.items.numpy(), found.permute(1, 0, 2).double().numpy())
+        for variant, control in ways:
+            found = read(ask, bench, batch.states, layers, table, ask.lens.norms[variant], control is not None)
+            np.add.at(sums[variant, control], batch.items.numpy(), found.permute(1, 0, 2).double().numpy())
     # Pooled, a text counts by its length, so that the mean over texts is the mean over all positions.
     weights = np.full_like(counts, counts.mean()) if ask.pooled else counts
-    at = lambda name, control: {**columns, "group": f"{type}:{name}", "position": "all", "control": control}  # noqa: E731
+    at = lambda name, way: {"variant": way[0], "control": way[1], "group": f"{type}:{name}", "position": "all"}  # noqa: E731
     return [
-        Measured("mass", values[:, :, t] / weights[:, None], at(name, control), layers)
-        for control, values in sums.items()
+        Measured("mass", values[:, :, t] / weights[:, None], at(name, way), layers)
+        for way, values in sums.items()
         for t, name in enumerate(types)
     ]
 

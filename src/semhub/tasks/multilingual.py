@@ -17,7 +17,8 @@ from semhub.tasks.chinese import chinese, unread
 from semhub.tasks.judges import COSTLY, judged_by, judges
 from semhub.types import Concept, Prompt
 
-SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 32, 16
+SENTENCES, NEVER, QUESTIONS, TEXTS, CORPUS, PROMPTS, REHEARSED = 500, 250, 400, 60, 2000, 40, 16
+LIKENED, NEVER_LIKENED = 250, 100  # scenes whose harder negatives are read too: three texts more for each one
 RELEASE_PAIRS, RELEASE_LINES, RELEASE_TREND, RELEASE_REVIEWS, RELEASE_SEEDS = 10_000, 1_000, 10_000, 1_000, 10
 READ_LINES = 500  # of each language of --data wikipedia, unless it is the paper's protocol
 CONTEXTS = 600  # sentences of each language in which words are looked up
@@ -78,7 +79,7 @@ def similarity(protocol: str, given: Given) -> Compare:
             left_out={None: uncompared(given, len(concepts))},
         )
     never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
-    sets = {"test": source(given, SENTENCES), "test-never-bridged": never}
+    sets = {"test": likened(source(given, SENTENCES), LIKENED), "test-never-bridged": likened(never, NEVER_LIKENED)}
     strata = ("template", "kinds")
     return Compare(
         types_of(given), sets, places, ("raw", "centred"), measures, BESIDE, contrasts, cluster="source", strata=strata, alike=True
@@ -122,6 +123,11 @@ def source(given: Given, usual: int, most: int | None = None) -> list[Concept]:
     if given.pairs is None:
         return given.world.scenes(given.many(usual), split="test", types=types_of(given), seed=given.seed)
     return list(given.pairs.concepts)[: given.many(most)]
+
+
+def likened(concepts: Sequence[Concept], many: int) -> list[Concept]:
+    """The same concepts, of which the first `many` alone keep their harder negatives."""
+    return [*concepts[:many], *(replace(concept, contrasts={}) for concept in concepts[many:])]
 
 
 def uncompared(given: Given, taken: int) -> dict[str, int]:

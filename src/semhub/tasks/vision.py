@@ -97,7 +97,7 @@ def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
     needs=("image",),
     data="images with captions: the world's pictures, or COCO val2017 (--data coco=FOLDER)",
     positions='last token of "<image>" and of "What is in the image?\\n<image>", and of the caption; in sound also the mean over content',
-    baseline="captions of other images; in sound also of the same things, mirrored, and permuted captions",
+    baseline="captions of other images; in sound also of the same things, mirrored, those of most words in common, and permuted captions",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value; mrr, csls_at_1, mutual_knn, cka",
     against="S_l that is as high at layer 0, or against captions of other images with the same things no different from 0",
 )
@@ -128,6 +128,7 @@ def similarity(protocol: str, given: Given) -> Compare:
         matched=matched,
         cluster="source",
         around="image",
+        alike=True,
         left_out=spared,
     )
 

@@ -153,7 +153,9 @@ def types_in(group: str) -> list[str]:
 
 def by_place(frame: pd.DataFrame) -> dict[tuple[str, str, str], pd.DataFrame]:
     """A table for each task, model and measure; rows in the order of what names them, so that theirs in the run means nothing."""
-    frame = frame.assign(**{c: pd.to_numeric(frame[c], errors="coerce").astype("float64") for c in NUMBERS if c in frame.columns})
+    numbers = {c: pd.to_numeric(frame[c], errors="coerce").astype("float64") for c in NUMBERS if c in frame.columns}
+    words = {c: frame[c].astype("category") for c in frame.columns if isinstance(frame[c].dtype, pd.StringDtype)}  # quicker to compare
+    frame = frame.assign(**numbers, **words)
     names = [c for c in (*KEY, "item") if c in frame.columns]
     tables = {tuple(map(str, place)): rows for place, rows in frame.groupby(list(PLACE), sort=False, observed=True)}
     return {place: rows.sort_values(names, kind="stable", na_position="first", ignore_index=True) for place, rows in tables.items()}
