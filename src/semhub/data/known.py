@@ -135,6 +135,7 @@ KNOWN = (
         (
             "Traditional Simplified [pinyin] /gloss/gloss/, one entry a line, gzip or not; or a folder with one file cedict*",
             "owner/name:split, a data set whose column text holds those lines (as the hub shows a text file)",
+            "the first gloss of an entry ends at its slash, as in the paper's release: I; me; my is one gloss, which is no single token",
         ),
         ("multilingual/lens (paper)",),
         ("dictionary", "cc-cedict"),
