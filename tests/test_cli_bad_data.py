@@ -95,6 +95,11 @@ CASES = {  # name -> (files, what is given, what is said)
     "no sounds": ({"f/x": ""}, "--data fsdd=f", r"no spoken digits at f.*recordings/"),
     "sounds that are none": ({"f/7_x_1.wav": "RIFF"}, "--data fsdd=f", r"7_x_1\.wav cannot be read as a sound"),
     "no VGGSound": ({}, "--data vggsound=f", r"no VGGSound at f; put vggsound\.csv"),
+    "sounds of the hub without network": (
+        {},
+        "--data vggsound=owner/sounds:test",
+        r"owner/sounds:test.*could not be fetched.*put vggsound\.csv and the clips as .*into data/vggsound/",
+    ),
     "no start of a clip": (
         {"f/vggsound.csv": "abc,soon,dog barking,test\n"},
         "--data vggsound=f",

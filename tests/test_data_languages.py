@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from semhub.data.languages import read_corpus, type_table
+from semhub.data.sources import read_source
 from semhub.data.wordlens import ambiguous, cut, first_gloss, read_cedict, word_items
 from semhub.errors import BadInput
 
@@ -191,7 +192,8 @@ def test_jieba_keeps_the_line(capfd):
         ("(particle)/word", ""),
         ("see 北京[Bei3 jing1] there", "see 北京 there"),
         ("half (open/close) word", "half"),
-        ("two  (x)  words; more", "two words; more"),
+        ("two  (x)  words; more", "two words; more"),  # the release knows slashes alone
+        ("wire (soft; bare); cable/line", "wire ; cable"),
     ],
 )
 def test_first_gloss(glosses, first):
@@ -216,6 +218,19 @@ def test_cedict(tmp_path):
     found = read_cedict(path)
     assert found.words == {"猫": ("cat", "used in 貓腰|猫腰"), "王": ("king",), "姓": ("surname",)}
     assert found.counts == {"kept": 5, "surname": 2, "nothing left of the gloss": 1}
+
+
+def test_glosses_between_semicolons_stay_whole_and_are_counted(tmp_path):
+    """As in the release: such a gloss is never one token, whatever its parts are."""
+    path = tmp_path / "cedict.txt"
+    path.write_text(ENTRIES + "我 我 [wo3] /I; me; my/\n好 好 [hao3] /good (x; y)/well; fine/\n", encoding="utf-8")
+    found = read_source("cedict", path)
+    assert found.items["我"] == ("I; me; my",) and found.items["好"] == ("good",) and found.counts["kept"] == 7
+    assert found.notices[0].endswith("and so no single token: 1")
+    path.write_text(ENTRIES, encoding="utf-8")
+    assert "semicolons" not in read_source("cedict", path).notices[0]
+    with pytest.raises(BadInput, match="'words left out: no gloss of one token': 1"):
+        word_items(["看我"], found.items, lambda text: by_pieces("看", "我"), {"I": 0, "me": 1, "my": 2}.get, list)
 
 
 def test_cedict_names_bad_lines(tmp_path):

@@ -121,20 +121,6 @@ def test_where_to_put_which_file_is_said(kind, wanted, tmp_path):
         read_source(kind, tmp_path / "nothing")
 
 
-@pytest.mark.parametrize(
-    ("kind", "wanted"), [("vggsound", "put vggsound.csv and the clips as"), ("spoken-digits", "put the folder recordings/ of")]
-)
-def test_sounds_are_not_read_by_a_data_sets_id_and_the_refusal_says_what_to_do(kind, wanted, tmp_path):
-    for id in ("owner/sounds", "owner/sounds/config@main:test"):
-        with pytest.raises(BadInput) as refused:
-            read_source(kind, id)
-        assert f"at {id} (sounds are read from a folder, not by a data set's id); {wanted}" in str(refused.value)
-        assert "\n" not in str(refused.value)
-    with pytest.raises(BadInput) as refused:
-        read_source(kind, tmp_path)
-    assert "data set's id" not in str(refused.value), "a folder that is there is no id"
-
-
 def tone(rate, seconds, channels=1, kind=np.int16):
     wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate)
     scaled = (wave * np.iinfo(kind).max).astype(kind) if np.issubdtype(kind, np.integer) else wave.astype(kind)

@@ -1,31 +1,34 @@
-"""Sounds with labels: VGGSound (a folder of sounds and its csv) and spoken digits.
+"""Sounds with labels: VGGSound and spoken digits, as folders of files or as rows that hold the sounds (on the hub, in Parquet).
 
 Knows no model. Sounds come out mono, float32, at the rate of their file. What cannot be heard (silence, a truncated file) is
-left out and counted, with its reason. WAV needs nothing; other formats need soundfile.
+left out and counted, with its reason.
 """
 
 import hashlib
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from semhub.data.delimited import read_delimited
-from semhub.data.hub import hub_id
+from semhub.data.hearing import heard
+from semhub.data.hub import CONVERTED
+from semhub.data.opening import Opened, open_table
 from semhub.data.rows import BadRow, refuse
 from semhub.data.sources import Source
 from semhub.errors import BadInput
 from semhub.types import Media
 
-LONGEST = 60.0  # seconds
-QUIETEST = 1e-4  # of full scale
+TABLE = "vggsound.csv"
+SPOKEN = re.compile(r"(\d)_(\w+?)_(\d+)")
+MOST_CLIPS, MOST_DIGITS = 1_000, 3_000  # fetched of a data set: as many as the paper takes; all of FSDD
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 VGGSOUND = "CC BY 4.0 (VGGSound, robots.ox.ac.uk/~vgg/data/vggsound); sounds under YouTube's terms"
 FSDD = "CC BY-SA 4.0 (free-spoken-digit-dataset, github.com/Jakobovski/free-spoken-digit-dataset)"
+SOUND = ("audio", "sound", "wav", "flac", "ogg", "mp3", "video", "mp4")  # columns, the first that is there
+LABEL, SPEAKER = ("label", "labels", "class", "digit"), ("speaker", "speaker_id")
+NAMED = ("id", "video_id", "youtube_id", "__key__")
 INSTEAD_VGGSOUND = (
     "put vggsound.csv and the clips as <YouTube id>_<start, six digits>.wav into data/vggsound/ and pass --data vggsound=data/vggsound"
 )
@@ -36,72 +39,47 @@ INSTEAD_DIGITS = (
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clip:
-    """One sound file and its label; `source`: what clips share that are not independent of each other (the label, the speaker)."""
+    """One sound and its label; `source`: what clips share that are not independent of each other (the label, the speaker).
+
+    `sound`: its file, or the content of one. It is read when `media` is used.
+    """
 
     id: str
     label: str
     source: str
     content: str  # sha256 of the file
-    file: Path
+    sound: Path | bytes = field(repr=False)
 
     @property
     def media(self) -> Media:
-        return Media("audio", *heard(self.file))
+        return Media("audio", *heard(self.sound, self.id))
 
 
-def heard(file: Path) -> tuple[np.ndarray, int]:
-    """(`[sample]` float32, samples a second), channels averaged.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How rows of a kind are read: which label is `wanted`, what cells say it, and the `source` that cells and the file's name tell."""
 
-    Raises BadInput for what is no sound, breaks off, is silent or lasts longer than LONGEST.
+    wanted: str
+    label: Callable[[object], str | None]
+    source: Callable[[Mapping, str], str | None]
+
+
+def read_vggsound(path_or_id: str | Path, skip_bad: bool = False) -> Source:
+    """Read a folder with vggsound.csv (YouTube id, start, label, split) and the clips that are there, or rows with a sound and its
+    label (Parquet, a data set on the hub: its first MOST_CLIPS rows) -> a Source of `Clip`s.
+
+    Lines of the csv without a file are counted: few have all of it; their labels are labels too. Raises BadInput for bad rows (unless
+    `skip_bad`) and where nothing can be heard.
     """
-    try:
-        samples, rate = wav(file) if file.suffix.lower() == ".wav" else other(file)
-    except (ValueError, EOFError, OSError, RuntimeError) as problem:
-        raise BadInput(f"{file.name} cannot be read as a sound ({problem})") from problem
-    samples = samples.mean(1) if samples.ndim == 2 else samples
-    if not len(samples) or not np.isfinite(samples).all() or np.abs(samples).max() < QUIETEST:
-        raise BadInput(f"{file.name} is silent")
-    if len(samples) > LONGEST * rate:
-        raise BadInput(f"{file.name} lasts {len(samples) / rate:.0f} s; at most {LONGEST:.0f} are read")
-    return np.ascontiguousarray(samples, dtype=np.float32), rate
-
-
-def wav(file: Path) -> tuple[np.ndarray, int]:
-    """Samples between -1 and 1. Raises ValueError for a file that breaks off."""
-    from scipy.io import wavfile
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", wavfile.WavFileWarning)
-        warnings.filterwarnings("ignore", message="Chunk .*not understood", category=wavfile.WavFileWarning)
-        try:
-            rate, samples = wavfile.read(file)
-        except Exception as problem:  # a file that is broken anywhere makes scipy raise whatever it stumbles over
-            raise ValueError(str(problem)) from problem
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128, rate
-    scale = float(np.iinfo(samples.dtype).max) + 1 if samples.dtype.kind == "i" else 1.0
-    return samples.astype(np.float32) / scale, rate
-
-
-def other(file: Path) -> tuple[np.ndarray, int]:
-    try:
-        import soundfile
-    except ImportError as problem:
-        raise BadInput(f"{file.name} is no WAV file; other formats need soundfile: pip install 'semhub[senses]'.") from problem
-    return soundfile.read(file, dtype="float32")
-
-
-def read_vggsound(path: str | Path, skip_bad: bool = False) -> Source:
-    """Read a folder with vggsound.csv (YouTube id, start, label, split) and the clips that are there -> a Source of `Clip`s.
-
-    Rows without a file are counted: few have all of it; their labels are labels too. Raises BadInput where nothing can be heard.
-    """
-    folder = Path(path).expanduser()
-    table = folder / "vggsound.csv"
-    if not table.is_file():
-        raise BadInput(f"There is no VGGSound at {path}{unfetched(path)}; {INSTEAD_VGGSOUND}.")
+    folder, asked = Path(path_or_id).expanduser(), str(path_or_id)
+    folder = folder.parent if folder.name == TABLE and folder.is_file() else folder
     labels: dict[str, None] = {}
-    return gathered("vggsound", str(path), listed(table, folder, labels), VGGSOUND, skip_bad, labels)
+    if not folder.is_dir():
+        found = open_table(asked, "VGGSound", INSTEAD_VGGSOUND, VGGSOUND, most=MOST_CLIPS)
+        return gathered("vggsound", asked, of_rows(found, NAMES, labels), found, skip_bad, labels)
+    if not (folder / TABLE).is_file():
+        raise BadInput(f"There is no VGGSound at {asked}; {INSTEAD_VGGSOUND}.")
+    return gathered("vggsound", asked, listed(folder / TABLE, folder, labels), Opened((), asked, VGGSOUND), skip_bad, labels)
 
 
 def listed(table: Path, folder: Path, labels: dict[str, None]) -> Iterator[Clip | BadRow | str]:
@@ -125,31 +103,107 @@ def listed(table: Path, folder: Path, labels: dict[str, None]) -> Iterator[Clip 
         yield clip(stem, label, label, files[0]) if files else "its sound is not there"
 
 
-def read_digits(path: str | Path, skip_bad: bool = False) -> Source:
-    """Read spoken digits (files named <digit>_<speaker>_<number>.wav) -> a Source of `Clip`s, labelled with the English word."""
-    folder = Path(path).expanduser()
-    inside = folder / "recordings" if (folder / "recordings").is_dir() else folder
-    files = sorted(inside.glob("*.wav")) if inside.is_dir() else []
+def read_digits(path_or_id: str | Path, skip_bad: bool = False) -> Source:
+    """Read spoken digits (files named <digit>_<speaker>_<number>.wav, or rows with a sound and its digit: Parquet, the first
+    MOST_DIGITS of a data set on the hub) -> a Source of `Clip`s, labelled with the English word.
+    """
+    folder, asked = Path(path_or_id).expanduser(), str(path_or_id)
+    if not folder.is_dir():
+        found = open_table(asked, "set of spoken digits", INSTEAD_DIGITS, FSDD, most=MOST_DIGITS)
+        return gathered("spoken-digits", asked, of_rows(found, SPOKEN_DIGITS, {}), found, skip_bad, DIGITS)
+    files = sorted(((folder / "recordings") if (folder / "recordings").is_dir() else folder).glob("*.wav"))
     if not files:
-        raise BadInput(f"There are no spoken digits at {path}{unfetched(path)}; {INSTEAD_DIGITS}.")
-    return gathered("spoken-digits", str(path), map(spoken, files), FSDD, skip_bad, DIGITS)
-
-
-def unfetched(path: str | Path) -> str:
-    """For a message: what looks like a data set's id and is nothing here may be meant as one."""
-    return "" if Path(path).expanduser().exists() or not hub_id(str(path)) else " (sounds are read from a folder, not by a data set's id)"
+        raise BadInput(f"There are no spoken digits at {asked}; {INSTEAD_DIGITS}.")
+    return gathered("spoken-digits", asked, map(spoken, files), Opened((), asked, FSDD), skip_bad, DIGITS)
 
 
 def spoken(file: Path) -> Clip | str:
-    found = re.fullmatch(r"(\d)_(\w+?)_(\d+)", file.stem)
+    found = SPOKEN.fullmatch(file.stem)
     return clip(file.stem, DIGITS[int(found[1])], found[2], file) if found else "its name is not <digit>_<speaker>_<number>"
 
 
-def clip(id: str, label: str, source: str, file: Path) -> Clip:
-    return Clip(id, label, source, hashlib.sha256(file.read_bytes()).hexdigest(), file)
+def of_rows(found: Opened, kind: Kind, labels: dict[str, None]) -> Iterator[Clip | BadRow]:
+    """A clip of each row, from whatever column its sound and its label stand in.
+
+    `labels` takes up every label that a column of classes has, else those of the rows, in order.
+    """
+    seen = set()
+    for number, row in enumerate(found.rows, 1):
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        column, said = first_of(row.cells, LABEL)
+        names = found.classes.get(column, ())
+        labels.update(dict.fromkeys(names))
+        label = kind.label(class_name(said, names))
+        if label is None:
+            wrong = "missing" if said is None else repr(said)[:40]
+            yield row.bad(f"the label is {wrong}; {kind.wanted} was expected ({' or '.join(LABEL)})")
+            continue
+        labels.setdefault(label)
+        content, name = stored(first_of(row.cells, SOUND)[1])
+        if content is None:
+            yield row.bad(unstored(name))
+            continue
+        id = name or str(first_of(row.cells, NAMED)[1] or number)
+        id = f"{id}:{number}" if id in seen else id
+        seen.add(id)
+        yield clip(id, label, kind.source(row.cells, name) or label, content)
 
 
-def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence: str, skip_bad: bool, labels: Iterable[str]) -> Source:
+def first_of(cells: Mapping, names: Sequence[str]) -> tuple[str, object]:
+    """The first of these columns that holds something, and what; ("", None) where none does."""
+    return next(((name, cells[name]) for name in names if cells.get(name) is not None), ("", None))
+
+
+def class_name(said: object, names: Sequence[str]) -> object:
+    """What a number stands for in a column of classes; the one thing of a list."""
+    if isinstance(said, list | tuple) and len(said) == 1:
+        said = said[0]
+    if not names or not isinstance(said, int):
+        return said
+    return names[said] if 0 <= said < len(names) else None
+
+
+def named_label(said: object) -> str | None:
+    return said.strip() or None if isinstance(said, str) else None
+
+
+def digit_word(said: object) -> str | None:
+    """`7`, `"7"`, `"seven"` -> `seven`."""
+    word = str(said).strip().lower()
+    return word if word in DIGITS else DIGITS[int(word)] if re.fullmatch("[0-9]", word) else None
+
+
+def speaker(cells: Mapping, name: str) -> str | None:
+    """As a column says it, or the name of the file."""
+    said, found = first_of(cells, SPEAKER)[1], SPOKEN.fullmatch(name)
+    return str(said) if said is not None else found and found[2]
+
+
+def stored(sound: object) -> tuple[bytes | None, str]:
+    """The content of a sound as a cell holds it (`{"bytes": ..., "path": ...}`, the content or the path alone), and its file's name."""
+    content, path = (sound.get("bytes"), sound.get("path")) if isinstance(sound, Mapping) else (sound, sound)
+    return content if content and isinstance(content, bytes) else None, PurePosixPath(path if isinstance(path, str) else "").stem
+
+
+def unstored(name: str) -> str:
+    """Why a row's sound is none."""
+    if name:
+        return f"the sound {name} is a file apart; only sounds inside the rows are read (on the hub: owner/name@{CONVERTED}:split)"
+    return f"the sound is missing ({' or '.join(SOUND)})"
+
+
+NAMES = Kind("a name", named_label, lambda cells, name: None)
+SPOKEN_DIGITS = Kind("a digit or its English word", digit_word, speaker)
+
+
+def clip(id: str, label: str, source: str, sound: Path | bytes) -> Clip:
+    content = sound if isinstance(sound, bytes) else sound.read_bytes()
+    return Clip(id, label, source, hashlib.sha256(content).hexdigest(), sound)
+
+
+def gathered(name: str, asked: str, found: Iterable[Clip | BadRow | str], opened: Opened, skip_bad: bool, labels: Iterable[str]) -> Source:
     """All that can be heard; `labels` are looked at when every row has been."""
     kept, bad, broken, counts = [], [], [], Counter()
     for made in found:
@@ -160,16 +214,18 @@ def gathered(name: str, path: str, found: Iterator[Clip | BadRow | str], licence
             counts[f"left out: {made}"] += 1
         else:
             try:
-                heard(made.file)
+                heard(made.sound, made.id)
                 kept.append(made)
             except BadInput as error:
-                broken.append(BadRow(path, counts["rows"], str(error)))
+                broken.append(BadRow(asked, counts["rows"], str(error)))
                 counts["left out: the sound cannot be heard"] += 1
     counts["kept"] = len(kept)
-    refuse(bad if kept else bad + broken, path, len(kept), skip_bad)
+    refuse(bad if kept else bad + broken, asked, len(kept), skip_bad)
     labels = tuple(labels)
     rows = [f"{each.id} {each.content} {each.label}" for each in kept]
     hash = hashlib.sha256("\n".join([*rows, *labels]).encode()).hexdigest()
     left = "".join(f"; {n:,} {why}" for why, n in counts.items() if why.startswith("left out"))
     told = [f"{name}: {len(kept):,} of {counts['rows']:,} sounds kept{left}"]
-    return Source(tuple(kept), path, hash, licence, dict(counts), bad + broken, told, labels=labels)
+    if opened.most == counts["rows"]:
+        told.append(f"{name}: only the first {opened.most:,} rows of {opened.source} were fetched")
+    return Source(tuple(kept), opened.source, hash, opened.licence, dict(counts), bad + broken, told, opened.revision, labels)

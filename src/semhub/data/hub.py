@@ -6,8 +6,8 @@ read at the commit that the id resolves to, which every result records.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from semhub.data.rows import Row
@@ -15,6 +15,7 @@ from semhub.errors import BadInput
 
 _ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:/(?P<config>[\w.+-]+))?(?:@(?P<revision>[^:@]+))?(?::(?P<split>.+))?")
 SECONDS = 10  # to wait for the hub's first answer
+CONVERTED = "refs/convert/parquet"  # the revision at which the hub keeps a data set's rows with everything inside them
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
@@ -42,11 +43,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The rows of one split, where they came from (`id`, at its commit), and under which licence."""
+    """The rows of one split, where they came from (`id`, at its commit), and under which licence.
+
+    `classes`: column -> what its numbers stand for. Sounds and films come as they are stored: `{"bytes": ..., "path": ...}`.
+    """
 
     rows: Iterable[Row]
     id: HubId
     licence: str | None = None
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def hub_id(text: str, revision: str | None = None, split: str | None = None, config: str | None = None) -> HubId | None:
@@ -66,7 +71,17 @@ def read_hub(asked: HubId, instead: str | None = None, most: int | None = None) 
             raise BadInput(f"The data set {asked} has the splits {', '.join(found)}; name one: {replace(asked, split=next(iter(found)))}.")
         found = next(iter(found.values()))
     pinned = replace(asked, revision=card.commit or asked.revision)
-    return Fetched(_rows(found, asked, instead, most), pinned, card.licence)
+    features = getattr(found, "features", None) or {}
+    classes = {name: tuple(feature.names) for name, feature in features.items() if type(feature).__name__ == "ClassLabel"}
+    return Fetched(_rows(as_stored(found), asked, instead, most), pinned, card.licence, classes)
+
+
+def as_stored(found):
+    """The data set with no sound and no film decoded, which would need torchcodec."""
+    for name, feature in (getattr(found, "features", None) or {}).items():
+        if type(feature).__name__ in ("Audio", "Video"):
+            found = found.cast_column(name, type(feature)(decode=False))
+    return found
 
 
 def _rows(found: Iterable, asked: HubId, instead: str | None, most: int | None) -> Iterator[Row]:
@@ -74,7 +89,7 @@ def _rows(found: Iterable, asked: HubId, instead: str | None, most: int | None) 
     try:
         for line, cells in enumerate(islice(found, most), 1):
             yield Row(str(asked), line, cells)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ImportError) as error:
         raise BadInput(_refusal(asked, error, instead)) from error
 
 
@@ -119,6 +134,9 @@ def _refusal(asked: HubId, error: Exception, instead: str | None = None) -> str:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     file = f"data/{asked.name.split('/')[-1]}.jsonl"
     usual = f"put its rows in a file such as {file} (or .csv, .tsv, .parquet), one column per type, and pass that path"
+    if isinstance(error, ImportError):
+        parquet = f"give the Parquet form that the hub has of it ({replace(asked, revision=CONVERTED)})"
+        return f"The rows of {asked} cannot be opened ({reason}). Install what is missing, {parquet}, or {instead or usual}."
     where = f"There is no file or folder {str(asked)!r} here, and the hub's data set {asked} could not be fetched ({reason}). "
     if _gated(error):
         page = f"huggingface.co/datasets/{asked.name}"

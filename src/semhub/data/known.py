@@ -135,6 +135,7 @@ KNOWN = (
         (
             "Traditional Simplified [pinyin] /gloss/gloss/, one entry a line, gzip or not; or a folder with one file cedict*",
             "owner/name:split, a data set whose column text holds those lines (as the hub shows a text file)",
+            "the first gloss of an entry ends at its slash, as in the paper's release: I; me; my is one gloss, which is no single token",
         ),
         ("multilingual/lens (paper)",),
         ("dictionary", "cc-cedict"),
@@ -223,28 +224,32 @@ KNOWN = (
     ),
     Known(
         "vggsound",
-        "--data vggsound=FOLDER",
+        "--data vggsound=FOLDER|FILE|ID",
         "VGGSound: clips of ten seconds with one of 309 labels",
         clips.VGGSOUND,
-        "www.robots.ox.ac.uk/~vgg/data/vggsound (the table; the clips come from YouTube)",
+        "www.robots.ox.ac.uk/~vgg/data/vggsound (the table; the clips come from YouTube), or a data set of clips and labels",
         "data/vggsound/: vggsound.csv, and the clips as <YouTube id>_<start, six digits>.wav",
         (
             "vggsound.csv as published (id, start, label, split) and .wav, .flac or .ogg files beside it or in audio/; rows without a clip "
             "are counted",
-            "no data set's id: sounds are read from files here",
+            "owner/name:split, streamed: the first 1,000 rows, as many as the paper takes, no more are fetched; or a .parquet of such rows",
+            "rows hold the sound itself (column audio, sound or video: WAV; with soundfile also FLAC, OGG and MP3; no film) and label or "
+            "labels, a text or a class; labels without a clip are known where label is a class",
         ),
         ("audio/similarity", "audio/lens", "audio/intervention"),
     ),
     Known(
         "spoken-digits",
-        "--data spoken-digits=FOLDER",
+        "--data spoken-digits=FOLDER|FILE|ID",
         "free-spoken-digit-dataset: 3,000 spoken English digits",
         clips.FSDD,
-        "github.com/Jakobovski/free-spoken-digit-dataset",
+        "github.com/Jakobovski/free-spoken-digit-dataset, or a data set of it such as mteb/free-spoken-digit-dataset",
         "data/fsdd/recordings/",
         (
             "files <digit>_<speaker>_<number>.wav, in the folder or in its recordings/",
-            "no data set's id: sounds are read from files here",
+            "owner/name:split, streamed: the first 3,000 rows, no more are fetched; or a .parquet of such rows",
+            "rows hold the sound itself (column audio: WAV; with soundfile also FLAC, OGG and MP3) and label (7 or seven, as number, text "
+            "or class); the speaker is a column speaker, or told by the file's name; where neither tells, sounds of a digit are one source",
         ),
         ("audio/similarity", "audio/lens"),
         ("fsdd",),

@@ -140,6 +140,19 @@ def read_parquet(path: Path) -> Iterator[Row]:
         raise unreadable(path, error) from error
 
 
+def class_names(path: Path) -> dict[str, tuple[str, ...]]:
+    """Column -> what its numbers stand for, as `datasets` notes it inside a Parquet file; nothing where there is no such note."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        notes = json.loads((pyarrow.parquet.read_schema(path).metadata or {}).get(b"huggingface", b"{}"))
+        features = notes["info"]["features"]
+        return {name: tuple(map(str, each["names"])) for name, each in features.items() if each.get("_type") == "ClassLabel"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pyarrow.ArrowException):
+        return {}
+
+
 def shown(names: Iterable[str]) -> str:
     """Names for a message: the first of them, and none at full length if a text stands where a name should."""
     names = list(names)
