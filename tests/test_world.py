@@ -10,6 +10,8 @@ from semhub.data import world
 from semhub.data.world import chinese, english, german, lexicon, meanings, spanish
 from semhub.errors import UnknownName
 
+KINDS = ("animal", "person", "food", "thing", "instrument", "drink", "clothing", "plant")
+
 
 def being(key):
     return next(noun for noun in lexicon.beings() if noun.key == key)
@@ -90,6 +92,67 @@ def test_no_spanish_feminine_noun_begins_with_a_stressed_a():
 
 def test_english_a_and_an():
     assert [english.indefinite(word) for word in ("owl", "dog", "uncle", "young", "hungry")] == ["an", "a", "an", "a", "a"]
+
+
+# Genders as a school dictionary gives them; a word that is in no list is masculine in Spanish, and nothing in German.
+SPANISH_FEMININE = """gata vaca oveja cabra gallina ardilla serpiente rana tortuga ballena araña abeja mariposa reina enfermera pintora
+cantante bailarina bruja muchacha mujer madre hermana tía abuela prima miel sopa carne ensalada aguja llave lámpara silla cuerda cesta
+escalera guitarra flauta trompeta armónica agua leche cerveza limonada bufanda camisa falda corona máscara margarita palmera"""
+GERMAN_GENDERS = {
+    "m": """Hund Vogel Falke Schwan Wolf Fuchs Bär Löwe Tiger Affe Elefant Hirsch Igel Frosch Wal Hai Delfin Krake Krebs Schmetterling König
+    Bauer Metzger Arzt Lehrer Soldat Matrose Jäger Koch Schriftsteller Richter Priester Dieb Bettler Mann Vater Bruder Onkel Nachbar Gast
+    Fahrer Hirte Gärtner Tischler Fischer Prinz Käse Honig Reis Kuchen Knoblauch Salat Mais Schinken Kohl Schlüssel Stuhl Spiegel Korb
+    Regenschirm Tee Kaffee Saft Wein Kakao Essig Hut Mantel Schal Rock Gürtel Handschuh Bambus""",
+    "f": """Katze Kuh Ziege Ente Gans Henne Eule Krähe Maus Schlange Schildkröte Spinne Biene Königin Krankenschwester Malerin Sängerin
+    Tänzerin Hexe Frau Mutter Schwester Tante Großmutter Cousine Suppe Nadel Leuchte Leiter Gitarre Geige Trommel Flöte Trompete Orgel
+    Mundharmonika Klarinette Milch Limonade Krone Maske Weste Tulpe Eiche Kiefer Lilie Sonnenblume Weide Distel Palme""",
+    "n": """Pferd Schaf Schwein Kamel Kaninchen Eichhörnchen Krokodil Kind Mädchen Brot Fleisch Boot Buch Messer Seil Akkordeon Xylophon
+    Wasser Bier Hemd Gänseblümchen""",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_noun_has_the_gender_that_a_dictionary_gives_it(kind):
+    feminine, gender = set(SPANISH_FEMININE.split()), {word: g for g, words in GERMAN_GENDERS.items() for word in words.split()}
+    assert [(n.es, n.es_gender) for n in lexicon.nouns(kind)] == [(n.es, "f" if n.es in feminine else "m") for n in lexicon.nouns(kind)]
+    assert [(n.de, n.de_gender) for n in lexicon.nouns(kind)] == [(n.de, gender.get(n.de)) for n in lexicon.nouns(kind)]
+
+
+# Which things Chinese counts by which word, as a dictionary of classifiers lists them; most things take several.
+CLASSIFIERS = {
+    "只": "狗 猫 绵羊 山羊 鸭子 鹅 母鸡 鸟 猫头鹰 猎鹰 乌鸦 天鹅 狼 狐狸 熊 老虎 "
+    "猴子 狮子 鹿 兔子 老鼠 松鼠 刺猬 青蛙 乌龟 海豚 章鱼 螃蟹 蜘蛛 蜜蜂 蝴蝶 手套 篮子",
+    "匹": "马 狼 骆驼",
+    "头": "母牛 猪 熊 狮子 大象 骆驼 鹿 鲸鱼 海豚 绵羊 山羊 大蒜",
+    "条": "蛇 鳄鱼 鲨鱼 鲸鱼 海豚 章鱼 狗 船 绳子 围巾 裙子 腰带",
+    "位": "国王 女王 医生 护士 老师 画家 歌手 舞者 作家 法官 牧师 母亲 父亲 叔叔 阿姨 奶奶 客人 司机 王子 农民 士兵 猎人 厨师",
+    "个": "农民 屠夫 士兵 水手 猎人 厨师 女巫 小偷 乞丐 孩子 女孩 男人 女人 哥哥 姐姐 表妹 邻居 牧羊人 园丁 木匠 渔夫 篮子 面具 喇叭",
+    "块": "面包 奶酪 肉 蛋糕 火腿",
+    "瓶": "蜂蜜 醋 牛奶 葡萄酒 啤酒 果汁 水",
+    "碗": "汤 米饭",
+    "份": "沙拉",
+    "根": "玉米 针 绳子 竹子",
+    "棵": "白菜 橡树 松树 柳树 蓟 棕榈树",
+    "把": "钥匙 椅子 刀 雨伞 吉他 小提琴 口琴",
+    "盏": "灯",
+    "本": "书",
+    "面": "镜子 鼓",
+    "架": "梯子 手风琴 风琴 木琴",
+    "支": "长笛 单簧管 喇叭",
+    "杯": "水 牛奶 茶 咖啡 果汁 葡萄酒 啤酒 柠檬水 可可",
+    "顶": "帽子 王冠",
+    "件": "大衣 衬衫 背心",
+    "朵": "郁金香 百合 雏菊 向日葵",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_chinese_noun_is_counted_by_a_word_that_a_dictionary_gives_it(kind):
+    allowed = {(classifier, noun) for classifier, nouns in CLASSIFIERS.items() for noun in nouns.split()}
+    assert not [noun.zh for noun in lexicon.nouns(kind) if (noun.classifier, noun.zh) not in allowed]
+    assert [chinese.phrase(meanings.Phrase(noun, False), {}) for noun in lexicon.nouns(kind)] == [
+        f"一{noun.classifier}{noun.zh}" for noun in lexicon.nouns(kind)
+    ]
 
 
 def test_chinese_classifiers_and_place_before_the_verb():

@@ -28,6 +28,7 @@ Model = Annotated[str | None, typer.Option("--model", "-m", help="Bundled name, 
 Layers = Annotated[str | None, typer.Option(help="Layers to read, such as 0,4-8 (0: the embeddings); default: all.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hugging Face id.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network first; pays off in long trainings.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps.")]
 DeviceMap = Annotated[str | None, typer.Option(help="auto spreads the model over all devices.")]
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")]
@@ -294,7 +295,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a file.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the grown model.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of corpus, weights and batches.")] = 0,
-    compile: Annotated[bool, typer.Option("--compile", help="Compile the network first; pays off in long trainings.")] = False,
+    compile: Compile = False,
     device: Device = None,
 ) -> None:
     """Grow a model from a recipe into an ordinary Hugging Face folder; the same command again goes on where it stopped."""
@@ -354,13 +355,14 @@ def sweep(
     limit: Limit = 200,
     pairs: Pairs = None,
     items: Items = None,
+    compile: Compile = False,
     device: Device = None,
 ) -> None:
     """Grow a recipe with one thing varied, measure every model, and draw the figures against what was varied."""
     from semhub import jobs
 
     with terminal.growing() as progress:
-        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "device": device}
+        asked = {"seed": seed, "limit": limit, "pairs": pairs, "items": items, "compile": compile, "device": device}
         print(jobs.sweep(recipe, over, out, progress=progress, watch=terminal.said, **asked))
 
 

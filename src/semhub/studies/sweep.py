@@ -31,6 +31,7 @@ def sweep(
     limit: int = LIMIT,
     pairs: Path | str | None = None,
     items: Path | str | None = None,
+    compile: bool = False,
     device: str | None = None,
     progress: Callable | None = None,
     watch: Callable[[str], None] = lambda told: None,
@@ -52,7 +53,7 @@ def sweep(
     figures = []
     for setting, (name, each) in zip(settings, recipes.items(), strict=True):
         watch(f"{name}: growing")
-        folder = train(each, out / name, seed=seed, device=device, progress=progress)
+        folder = train(each, out / name, seed=seed, compile=compile, device=device, progress=progress)
         found, depth = kept.asked_once(out / "asked", name, name, asked_of[name], lambda folder=folder: open_grown(folder))
         place = {key: str(value) for key, value in setting.items()}
         figures += [place | row for row in hub_measures.key_figures(found, depth, dominant(each.as_dict()))]
