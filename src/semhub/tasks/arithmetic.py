@@ -54,7 +54,8 @@ def by_split(concepts: dict[str, Sequence]) -> dict[str, Sequence]:
     needs=TYPES,
     data='"3+2" and "three plus two": 846 sums, 277 products',
     positions="last; in sound also mean over content",
-    baseline="expressions of the same and of other results; in sound also those that end in the same number, those of most tokens in common, and random ones",
+    baseline="expressions of the same and of other results; "
+    "in sound also those that end in the same number, those of most tokens in common, and random ones",
     measure="paper: cosine by kind of pair, difference; sound: adjusted_cosine, p_at_1, p_value; mrr, csls_at_1, mutual_knn, cka",
     against="closeness that is gone against expressions with the same last number",
 )

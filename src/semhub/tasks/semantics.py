@@ -29,8 +29,8 @@ NORMS = {None: "final", "no-norm": "none"}
     needs=TYPES,
     data="sentences and logical forms: the world's, or COGS (--data formula=cogs/train.tsv)",
     positions="last; in sound also mean over content",
-    baseline="(a) other forms; (b) the form, its two names swapped; (c) that, its conjuncts shuffled; in sound also the true form shuffled, "
-    "and other forms of most tokens in common",
+    baseline="(a) other forms; (b) the form, its two names swapped; (c) that, its conjuncts shuffled; "
+    "in sound also the true form shuffled, and other forms of most tokens in common",
     measure="adjusted_cosine; in sound also p_at_1 both ways, p_value, mrr, csls_at_1, mutual_knn, cka",
     against="closeness that is gone against swapped names, or against a shuffled form of the same meaning as much as against them",
 )
