@@ -255,6 +255,17 @@ def test_another_dominant_type_is_found_as_well():
     assert (found.verdict, found.anchor) == ("supported", "zh")
 
 
+def test_words_that_lead_for_their_frequency_name_no_anchor():
+    """Chinese words lead by 2 whether right or wrong; right English ones are behind, but by 1 less than wrong ones."""
+    frequent = anchor([0.0, 2.0, 2.0, -3.0], group="es:zh") + anchor([0.0, 2.0, 2.0, 0.0], control="wrong-word", group="es:zh")
+    found = verdict(leads([0.0, -0.5, -0.6, -3.0], wrong=[0.0, -1.5, -1.6, 0.0], other=None) + frequent)
+    assert (found.verdict, found.anchor, found.effect) == ("undecided", "en", -0.5)
+    assert any("the plain difference of Eq. 2" in text for text in found.objections)
+    led = verdict(leads(wrong=LEADS, other=None) + frequent)
+    assert (led.verdict, led.anchor) == ("undecided", "es"), "where nothing leads beyond frequency, the own type is named"
+    assert not any("plain difference" in text for text in led.objections)
+
+
 ANCHOR_NEEDS = {
     "the lead may be too small": (leads([0.0, 0.15, 0.1, -3.0], wrong=[-1.0] * 4, other=[-1.0] * 4), ["small"]),
     "another type leads as much": (leads(other=[0.0, 0.95, 0.5, -3.0]), ["control:other-types"]),

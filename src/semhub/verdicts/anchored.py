@@ -2,7 +2,8 @@
 
 Reads `anchor` (log-probability of a type's word minus the prompt's own), `anchor_excess` (the same beyond wrong words), `lift`
 (right over wrong words) and `prob` of any task that has them. The anchor is estimated among all types whose words were looked up;
-no type is taken for the dominant one.
+no type is taken for the dominant one, and none for the anchor because its words are frequent, or written as the prompt is. Whether
+the claim holds is another question: it asks for the plain lead of Eq. 2 as well.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +23,15 @@ OTHERS, RIGHT, END = "other-types", "right-over-wrong", "last-layer"
 
 NEEDS = {
     "anchor": (
-        "among all types whose words were looked up, the one whose right word leads the prompt's own word most in the middle layers (at a "
-        "layer that also meets the needs of right and wrong words, their intervals widened for the best of so many layers, where there is "
-        "one); the prompt's own type where none leads"
+        "among all types whose words were looked up, the one whose right word leads the prompt's own right word by most beyond the same "
+        "lead between wrong words of the same kind and frequency, at the middle layer where it does most, the interval above 0 (widened "
+        "for the best of so many layers and types); the prompt's own type where none does; by the plain lead where no wrong words were "
+        "looked up. So frequency and script, which move right and wrong words alike, name no anchor"
     ),
     "effect": (
-        "the whole interval of that lead, in log-probability, at or above `lead`, the interval widened for the best of so many layers and "
-        "types (Bonferroni); at least `enough` items"
+        "the whole interval of the anchor's plain lead (Eq. 2 as it stands), in log-probability, at or above `lead`, at the middle layer "
+        "where it is highest (of those that meet the needs of right and wrong words, their intervals widened for the best of so many "
+        "layers, where there is one); the interval widened for the best of so many layers and types (Bonferroni); at least `enough` items"
     ),
     "other-types": "the anchor's word ahead of every other type's word, with its interval (widened for the best of so many types), there",
     "wrong-word": "the lead beyond the same lead between wrong words of the same kind and frequency, item by item, above 0",
@@ -51,6 +54,12 @@ class Lead:
     lift: Curve
     right: Curve
     top: Estimate | None = None
+
+    def beyond_wrong(self, candidates: int) -> Estimate | None:
+        """The highest lead beyond that of wrong words in the middle layers, of so many candidates (without wrong words: the plain lead)."""
+        inner = middle(self.beyond or self.curve, self.last)
+        found = peak(inner)
+        return found and widened(found, len(inner) * candidates)
 
 
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
@@ -103,15 +112,16 @@ def frequency(lead: Lead, here: Estimate, limits: Thresholds, places: int = 1) -
 
 
 def anchor_of(own: str, leads: Mapping[str, Lead]) -> str:
-    """The type that leads: the one that is furthest ahead of the own word, or the own type where no other is ahead."""
-    tops = {type: lead.top for type, lead in leads.items() if lead.top}
-    best = max(tops, key=lambda type: tops[type].value, default=own)
-    return best if tops and tops[best].value > 0 else own
+    """The type that leads the own word by most beyond what wrong words of it do, for sure; the own type where none does."""
+    sure = {type: lead.beyond_wrong(len(leads)) for type, lead in leads.items()}
+    ahead = {type: found.value for type, found in sure.items() if found and (found.low if found.interval else found.value) > 0}
+    return max(ahead, key=lambda type: ahead[type], default=own)
 
 
 def common(named: list[tuple[str, Mapping[str, Lead]]]) -> str | None:
     """The anchor of most types of prompt; of equals, the one with the larger leads; None where none has another type's."""
-    weight = lambda type: (sum(a == type for a, _ in named), sum(leads[a].top.value for a, leads in named if a == type))  # noqa: E731
+    strength = lambda leads, type: leads[type].beyond_wrong(1).value  # noqa: E731
+    weight = lambda type: (sum(a == type for a, _ in named), sum(strength(leads, a) for a, leads in named if a == type))  # noqa: E731
     return max(sorted({a for a, _ in named}), key=weight, default=None)
 
 
@@ -137,7 +147,7 @@ def case(evidence: Evidence, model: Subject, task: str, own: str, leads: Mapping
     ends = {"effect": top.value, "low": top.low, "high": top.high, "n": top.n, "layer": top.at}
     verdict = replace(verdict, **ends, p_raw=chance(items, own, told_of, inner), controls=controls)
     upper = max((e.high for e in inner if e.interval and e.n >= limits.enough), default=None)
-    return Case(verdict, limits.lead, upper, (), tuple(remaining(rows, told_of, split)), widened(top, len(inner)).low)
+    return Case(verdict, limits.lead, upper, (), tuple(remaining(rows, told_of, split, anchor)), widened(top, len(inner)).low)
 
 
 def tops(leads: Mapping[str, Lead]) -> list[tuple[str, Estimate]]:
@@ -184,8 +194,14 @@ def chance(items: pd.DataFrame, own: str, lead: Lead, inner: list[Estimate]) -> 
     return peak_sign_flip(wide.to_numpy(), wide.index.get_level_values("source"))
 
 
-def remaining(rows: pd.DataFrame, lead: Lead, split: str | None) -> Iterator[str]:
-    """What stands against it whatever the verdict is: other readers and other items that do not see the lead."""
+def remaining(rows: pd.DataFrame, lead: Lead, split: str | None, anchor: str) -> Iterator[str]:
+    """What stands against it whatever the verdict is: a lead beyond frequency alone, other readers and other items that do not see it."""
+    if lead.type == anchor and lead.beyond and not (lead.top.interval and lead.top.low > 0):
+        beyond = peak(middle(lead.beyond, lead.last))
+        yield (
+            f"Beyond wrong words of the same frequency {anchor} leads by {told(beyond)} at layer {beyond.at:g}; the plain difference of "
+            "Eq. 2, which frequency and script move as well, does not show it."
+        )
     for column, same in (("variant", {"split": split}), ("split", {"variant": None})):
         beside = where(rows, control=None, layer=lead.top.at, **same)
         for value in sorted(str(v) for v in distinct(beside[column]) if v is not None and v != split):

@@ -185,7 +185,7 @@ def against_none(rows: pd.DataFrame) -> pd.DataFrame:
     """Means under a push minus those under none, at the same layer."""
     same = [c for c in KEY if c not in ("control", "strength")]
     both = rows[rows["strength"] != 0].merge(rows[rows["strength"] == 0], on=same, suffixes=("", "_none"))
-    return bare(both.assign(value=both["value"] - both["value_none"], measure=both["measure"] + "_change"))
+    return bare(both.assign(value=both["value"] - both["value_none"], measure=both["measure"].astype(str) + "_change"))
 
 
 def bare(rows: pd.DataFrame) -> pd.DataFrame:
