@@ -76,6 +76,17 @@ def test_mutual_neighbours(block):
     assert neighbours.mutual_neighbours(A, A).tolist() == [1.0] * 23
 
 
+def test_items_that_are_as_near_as_others_are_no_neighbours(block):
+    alike = torch.ones(23, 6)
+    assert neighbours.mutual_neighbours(alike, alike).tolist() == [0.0] * 23, "no item is nearer than another"
+    assert np.isnan(neighbours.cka(alike, B)) and np.isnan(neighbours.cka(A, 3 * alike))
+    pairs = random(12, 6, 5).repeat_interleave(2, 0)  # every item has one twin, which is its nearest; the others come two by two
+    assert neighbours.mutual_neighbours(pairs, pairs, k=1).tolist() == [1.0] * 24
+    assert neighbours.mutual_neighbours(pairs, pairs, k=2).tolist() == [0.5] * 24, "one of two that are as near is no second neighbour"
+    assert neighbours.mutual_neighbours(pairs, pairs, k=3).tolist() == [1.0] * 24
+    assert neighbours.mutual_neighbours(pairs, pairs, k=99).tolist() == [1.0] * 24, "all others are neighbours, where there are no more"
+
+
 def test_cka_is_that_of_kernels_without_their_diagonals():
     k, m = ((x.double() @ x.double().T).fill_diagonal_(0).numpy() for x in (A, B))
     n, one = 23, np.ones(23)

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from semhub.errors import BadInput
-from semhub.measures.similarity import TIE, units
+from semhub.measures.similarity import CONSTANT, TIE, units
 
 BLOCK = 1024
 K = 10  # neighbours of CSLS and of mutual neighbours
 ROUNDING = 1e-12
+NOBODY = -1  # in the place of a neighbour that is one only by the order of the items
 
 
 class Between:
@@ -115,26 +116,38 @@ def csls_at_1(a: Tensor, b: Tensor, k: int = K) -> tuple[Tensor, Tensor]:
 def mutual_neighbours(a: Tensor, b: Tensor, k: int = K) -> Tensor:
     """`a, b: [item, dim]` -> `[item]`: share of an item's k nearest neighbours in its own type that are so in the other too.
 
-    With n items, unrelated spaces share k / (n - 1) on average.
+    With n items, unrelated spaces share k / (n - 1) on average. Ties are misses, so states that are all alike share nothing.
     """
     return shared(*(nearest(units(x), k) for x in (a, b)))
 
 
 def nearest(unit: Tensor, k: int = K) -> Tensor:
-    """`unit: [item, dim]` of length 1 -> `[item, k]`: the k nearest others of each item (all others, where they are fewer)."""
+    """`unit: [item, dim]` of length 1 -> `[item, k]`: the k nearest others of each item (all others, where they are fewer).
+
+    NOBODY stands where an item that is left out is just as near, so that none of the two is nearer than the other.
+    """
     k = min(k, len(unit) - 1)
-    return torch.cat([without_self(rows, start).topk(k, dim=1).indices for start, rows in Between(unit, unit).blocks()])
+    found = []
+    for start, rows in Between(unit, unit).blocks():
+        values, others = without_self(rows, start).topk(k + 1, dim=1)  # the item itself, at -inf, where there are no more
+        found.append(others[:, :k].masked_fill(values[:, :k] <= values[:, k:] + TIE, NOBODY))
+    return torch.cat(found)
 
 
 def shared(a: Tensor, b: Tensor) -> Tensor:
     """`a, b: [item, k]` indices without repetition -> `[item]`: the share of them that both have."""
-    return (a[:, :, None] == b[:, None]).sum((1, 2)).double() / a.shape[1]
+    return ((a[:, :, None] == b[:, None]) & (a[:, :, None] != NOBODY)).sum((1, 2)).double() / a.shape[1]
 
 
 def cka(a: Tensor, b: Tensor) -> float:
-    """`a, b: [item, dim]` -> debiased linear CKA: near 0 for unrelated states, 1 for rotated ones. Raises BadInput below four items."""
+    """`a, b: [item, dim]` -> debiased linear CKA: near 0 for unrelated states, 1 for rotated ones, nan where one side's are all alike.
+
+    Raises BadInput below four items.
+    """
     if len(a) < 4:
         raise BadInput(f"Debiased CKA needs four items or more, found {len(a)}.")
+    if any(float((x - x[0]).abs().max()) <= CONSTANT * float(x.abs().max()) for x in (a, b)):
+        return float("nan")
     a, b = a.double(), b.double()
     scale = (hsic(a, a) * hsic(b, b)) ** 0.5
     return float(hsic(a, b) / scale) if bool(scale > 0) else float("nan")
