@@ -144,10 +144,16 @@ def sentences(run: Run, found: Sequence[Verdict]) -> Iterable[str]:
     groups: dict[tuple, list[Verdict]] = {}
     for word in WORDS:
         for v in (v for v in found if v.verdict == word):
-            groups.setdefault((word, v.anchor if word == SUPPORTED else None, because(v) if word == UNDECIDED else ""), []).append(v)
-    for (word, _, why), mine in groups.items():
-        told = FOUND[mine[0].claim, word].format(anchor=type_name(mine[0].anchor or ""))
-        yield f"{capital(who(mine, found))}, {told}{values(mine)}{', because ' + why if why else ''}."
+            groups.setdefault((word, leading(v), because(v) if word == UNDECIDED else ""), []).append(v)
+    for (word, anchor, why), mine in groups.items():
+        told = FOUND[mine[0].claim, word].format(anchor=type_name(anchor or ""))
+        beyond = f"; the {type_name(anchor)} word is ahead of what words of its frequency explain" if anchor and word != SUPPORTED else ""
+        yield f"{capital(who(mine, found))}, {told}{values(mine)}{', because ' + why if why else ''}{beyond}."
+
+
+def leading(v: Verdict) -> str | None:
+    """The type that an anchored claim names, where it is not the prompts' own."""
+    return v.anchor if v.anchor != v.group else None
 
 
 def capital(text: str) -> str:
