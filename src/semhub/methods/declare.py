@@ -258,7 +258,8 @@ class Steer:
     `at_choice`: measures judged at the chosen layer only. `divergence`: there also `kl`, how far the push moves the distribution of
     the token after the prompt. `judged_by()`: facts about the judges that go into the result, and
     how often they are right on texts of each type whose answer is known.
-    `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
+    `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it; a difference of
+    unembedding rows, which is the same for all layers, written at the last one; not where the last layer was chosen),
     `wrong-position` (at the prompt's first token only), `without-main` and `without-random` (a type's own push, with the main
     source's direction, or a random one, projected out at the same place: what the own push owes to it).
     `depths`: layers to write at, as fractions of the depth.

@@ -229,7 +229,7 @@ def pushed(model, ask: Steer, type: str, layer: int, strength: float) -> Pushed:
     main, layers = next(iter(ask.pushes)), sorted({0, layer})
     ask = replace(ask, pushes={main: ask.pushes[main]}, strengths=(strength,), prompts=half.prompts, rehearsal=())
     lengths = mean_lengths(bench, [p.shown for p in half.prompts], depths(ask, replace(bench, layers=tuple(layers))))
-    cells = run(ask, bench, half, settings(ask, half, main, layers, layer, strength), lengths, [ask.target], main, layer)
+    cells = run(ask, bench, half, settings(ask, half, main, layers, layer, strength, model.layers), lengths, [ask.target], main, layer)
     at_0 = [at_layer_0(c) for c in cells if c.setting.layer == 0]
     return Pushed(ask, half, tuple([c for c in cells if c.setting.layer != 0] + at_0), model.layers)
 
