@@ -19,7 +19,15 @@ from semhub.verdicts import used
 from semhub.verdicts.evidence import Evidence, Subject
 from semhub.verdicts.thresholds import LIMITS
 
-CONTROLS = ("random-direction", "wrong-word", "as-text", "layer-0")
+BEYOND = {  # what the push moves beyond each control
+    "wrong-word": 0.28,
+    "random-direction": 0.25,
+    "as-text": 0.2,
+    "layer-0": 0.29,
+    "wrong-layer": 0.1,
+    "wrong-position": 0.26,
+}
+CONTROLS = tuple(BEYOND)
 
 
 def prompts(n=24, kind="image"):
@@ -29,7 +37,8 @@ def prompts(n=24, kind="image"):
 
 
 def ask(given=None, **changes):
-    asked = {"controls": CONTROLS, "target": "correct", "wrong": lambda p: ("c", "b"), "as_text": lambda p: "<image> so", **changes}
+    asked = {"controls": CONTROLS[1:], "target": "correct", "neutral": {"wrong-word": lambda p: ("c", "b")}}
+    asked |= {"as_text": lambda p: "<image> so", "elsewhere": lambda p: "first", **changes}
     writes = (Fraction(1, 4), Fraction(2, 4), Fraction(3, 4))
     return Repaint(given or prompts(), lambda p: ("a", "b"), lambda p: "image", "en", writes=writes, strengths=(1.0, 2.0), **asked)
 
@@ -39,7 +48,8 @@ def bench(monkeypatch):
     """A model that answers by a rule: the half to choose on is moved most at layer 2 and strength 1, the other at layer 3 and 2."""
     model = SimpleNamespace(name="tiny", layers=4, encode=list, head=None, token_ids=lambda given: [[1]], context=9)
     monkeypatch.setattr(repaint, "first_token", lambda bench, word: ord(word))
-    monkeypatch.setattr(repaint, "differences", lambda ask, bench, prompts, control: control or "push")
+    other = ("random-direction", "wrong-word")
+    monkeypatch.setattr(repaint, "differences", lambda ask, bench, prompts, control: control if control in other else "push")
 
     def answered(ask, bench, half, pushes, strength):
         own = np.array([(sum(map(ord, p.id)) % 7) / 100 for p in half.prompts])
@@ -47,7 +57,8 @@ def bench(monkeypatch):
             return {"correct": own + 0.1 * (half.split == "report" and not isinstance(half.encodings[0], str) and told(half))}
         layer, what = pushes[0]
         best = {"choose": (2, 1.0), "report": (3, 2.0)}[half.split]
-        moved = {"push": 0.5 if (layer, strength) == best else 0.3, "random-direction": 0.05, "wrong-word": 0.02}[what]
+        here = 0.5 if (layer, strength) == best else 0.2 if (layer, strength) == (3, 1.0) else 0.3
+        moved = {"push": here, "random-direction": 0.05, "wrong-word": 0.02}[what] if ask.at(half.prompts[0]) == "image" else 0.04
         return {"correct": own + (moved if layer else 0.01)}
 
     monkeypatch.setattr(repaint, "answered", answered)
@@ -72,9 +83,16 @@ def test_what_is_chosen_on_one_half_is_reported_on_the_other(bench):
         (1, 1.0),
         (3, 1.0),
     }
-    for control, beyond in zip(CONTROLS, (0.25, 0.28, 0.2, 0.29), strict=True):
+    for control, beyond in BEYOND.items():
         (row,) = by(measure="correct_excess", split="report", control=control)
-        assert row.value == pytest.approx(beyond) and (row.layer, row.strength) == (2, 1.0)
+        assert row.value == pytest.approx(beyond) and (row.layer, row.strength, row.position) == (2, 1.0, "image")
+    places = {r.control: (r.position, r.layer) for r in by(measure="correct", split="report", strength=1.0) if r.control}
+    assert places == dict.fromkeys(CONTROLS, ("image", 2)) | {
+        "as-text": ("image", None),
+        "layer-0": ("image", 0),
+        "wrong-layer": ("image", 3),
+        "wrong-position": ("first", 2),
+    }
     assert not [r for r in result.readings if r.control and r.split == "choose"]
 
 
@@ -138,3 +156,10 @@ def test_without_a_target_every_setting_is_told_and_nothing_chosen(bench, monkey
     result = repaint.repaint(ask(target=None, controls=()), bench)
     assert "chosen" not in result.extras and len([r for r in result.readings if r.measure == "correct"]) == 7
     assert {r.split for r in result.readings} == {None}
+
+
+def test_no_layer_is_wrong_where_the_last_that_is_read_was_chosen(bench):
+    """Of four layers a later token reads the third, and not the fourth."""
+    for chosen in (Fraction(3, 4), Fraction(1)):
+        found = repaint.repaint(replace(ask(), writes=(chosen,)), bench).readings
+        assert {r.control for r in found} == {None, *CONTROLS} - {"wrong-layer"}

@@ -163,6 +163,39 @@ def test_a_wrong_layer_gives_the_last_layers_direction_at_the_same_length():
     assert (edit.layer, edit.at, edit.when) == (1, "all", "both")
 
 
+def words_of(toward, away):
+    return Push(lambda prompt: (toward,), lambda prompt: (away,), "unembedding")
+
+
+def of_words(**changed):
+    """Pushed between rows of the unembedding, which no layer changes."""
+    controls = ("layer-0", "wrong-layer", "wrong-position")
+    return ask(**{"pushes": {"en": words_of("good", "bad")}, "neutral": {}, "controls": controls, "both_signs": False} | changed)
+
+
+def test_where_the_push_is_the_same_at_every_layer_it_is_written_at_a_wrong_one():
+    found = carry_out(of_words(), bench(Planted(["good", "bad"], write=write)))
+    assert found.extras["chosen"] == {"en>es": {"layer": 1, "strength": 1.0}}
+    wrong, right = (one(found, measure="tone_change", control=c, layer=k, strength=1.0) for c, k in (("wrong-layer", 2), (None, 1)))
+    assert wrong.value == pytest.approx(0.2 * np.sqrt(2), abs=0.05), "a fifth, of the longer states of layer 2"
+    excess = one(found, measure="tone_excess", control="wrong-layer", layer=1, strength=1.0)
+    assert excess.value == pytest.approx(right.value - wrong.value, abs=1e-5)
+    half = Half("es", "report", tuple(PROMPTS[:3]))
+    given = [
+        asked(of_words(), bench(Planted(["good", "bad"])), half, [s], {1: 2.0, 2: 3.0}, "en").edits[0]
+        for s in (Setting("en", "wrong-layer", 2, 1.0), Setting("en", None, 1, 1.0))
+    ]
+    assert [each.layer for each in given] == [2, 1]
+    torch.testing.assert_close(given[0].change.values[0] / 3, given[1].change.values[0] / 2)
+
+
+@pytest.mark.parametrize("declared", (ask, of_words))
+def test_no_layer_is_wrong_where_the_last_was_chosen(declared):
+    asked_ = declared(depths=(Fraction(1),), controls=("wrong-layer", "wrong-position"))
+    found = carry_out(asked_, bench(Planted(["good", "bad"], write=write)))
+    assert {r.control for r in found.readings if r.control} == {"wrong-position", *asked_.neutral}
+
+
 def test_a_wrong_position_is_the_first_token_alone():
     wrong, right = edits_under("wrong-position").edits[0], edits_under(None).edits[0]
     assert (wrong.layer, wrong.at, wrong.when) == (1, "first", "prompt")

@@ -45,7 +45,7 @@ DECLARED = {
         (Fraction(1, 4), Fraction(1, 2)),
         (0.5, 1.0),
         neutral={"neutral-word": PUSH},
-        controls=("random-direction", "as-text", "layer-0"),
+        controls=("random-direction", "as-text", "layer-0", "wrong-layer", "wrong-position"),
         sampled=Sampled(tokens=3, seeds=2),
     ),
     "inject": Inject(PROMPTS, PUSH, JUDGES, (Fraction(1, 2),), (0.0, 2.0), Sampled(tokens=3, seeds=2), main="en"),

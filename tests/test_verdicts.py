@@ -356,6 +356,7 @@ PUSH_NEEDS = {
     "a neutral word does it": (pushes(neutral_word=(0.0, 0.0)), ["control:neutral-word"]),
     "layer 0 does it too": (pushes(layer_0=(0.05, 0.05)), ["control:layer-0"]),
     "plain text does it too": (pushes(as_text=(-0.1, 0.0)), ["control:as-text"]),
+    "a push at a wrong position does it": (pushes(wrong_position=(0.0, 0.0)), ["control:wrong-position"]),
     "another control that was run does it": (pushes(shuffled_pair=(0.0, 0.0)), ["control:shuffled-pair"]),
     "it works upward only": (pushes(down=0.05), ["control:downward", "p"]),
     "a control model is moved as much": (pushes() + change(0.45, -0.45, MISPAIRED), ["control:model:mispaired"]),

@@ -258,7 +258,8 @@ class Steer:
     `at_choice`: measures judged at the chosen layer only. `divergence`: there also `kl`, how far the push moves the distribution of
     the token after the prompt. `judged_by()`: facts about the judges that go into the result, and
     how often they are right on texts of each type whose answer is known.
-    `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it),
+    `controls`: of `random-direction`, `as-text`, `layer-0`, `wrong-layer` (the difference as the last layer has it; a difference of
+    unembedding rows, which is the same for all layers, written at the last one; not where the last layer was chosen),
     `wrong-position` (at the prompt's first token only), `without-main` and `without-random` (a type's own push, with the main
     source's direction, or a random one, projected out at the same place: what the own push owes to it).
     `depths`: layers to write at, as fractions of the depth.
@@ -318,10 +319,12 @@ class Repaint:
     `words(prompt)`: (new, old); U[new] - U[old] takes the place of the states (`replace`) or is added to them times each of
     `strengths`, at `at(prompt)` of the prompt, at one layer of `writes` (fractions of the depth; all, if empty) or (`upward`)
     at that layer and every higher one. `judges` tell outputs apart; `answers` instead compares the next token's probability of two words:
-    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`. `wrong(prompt)`: (new, old) of another meaning.
+    `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`.
     `target`: with it, layer and strength are chosen on half of the prompts by how far they raise this measure, and reported on the
-    other half beside `controls` (of `random-direction`, `wrong-word`, `as-text`, `layer-0`). It is a judge's, or `right_share`: the
-    share of the answer that the new word asks for, which is the first where `first(prompt)`. `as_text(prompt)`: the new word said in words.
+    other half beside `neutral` (control -> (new, old) of another meaning, at the push's length) and `controls`, of `random-direction`,
+    `as-text` (`as_text(prompt)`: the new word said in words), `layer-0`, `wrong-position` (at `elsewhere(prompt)`) and `wrong-layer` (at
+    the last layer whose states a later token still reads, the last but one; not where that or a higher one was chosen). The target is
+    a judge's measure, or `right_share`: the share of the answer that the new word asks for, which is the first where `first(prompt)`.
     """
 
     prompts: Sequence[Prompt]
@@ -336,7 +339,8 @@ class Repaint:
     answers: tuple[str, str] | None = None
     sampled: Sampled = Sampled()
     controls: tuple[str, ...] = ()
-    wrong: Callable[[Prompt], tuple[str, str]] | None = None
+    neutral: Mapping[str, Callable[[Prompt], tuple[str, str]]] = field(default_factory=dict)
+    elsewhere: Callable[[Prompt], str] | None = None
     by: str | None = None
     intervals: bool = True
     left_out: Mapping[str, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ the prompts (`split` choose; prompts of one source stay together) and reported o
 from no push and `<target>_excess` over each control, both paired by prompt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +24,8 @@ from semhub.models.where import Encoding
 from semhub.models.write import Edit
 from semhub.types import Form, Prompt
 
-RANDOM, WRONG, AS_TEXT, LAYER_0 = "random-direction", "wrong-word", "as-text", "layer-0"
+RANDOM, AS_TEXT, LAYER_0 = "random-direction", "as-text", "layer-0"
+WRONG_LAYER, WRONG_POSITION = "wrong-layer", "wrong-position"
 AT_ONCE = 32  # prompts whose towers' outputs are held at once
 Values = Mapping[str, np.ndarray]
 
@@ -78,7 +79,7 @@ def on_halves(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], layers: Seq
     for key, found in told.items():
         measured += plain(ask, report, found, None, *key) + change(ask, report, found, None, *key)
     kept = [m for m in measured if not m.measure.endswith("_change")]
-    for control in ask.controls:
+    for control in controls(ask, bench, layer):
         measured += beside(ask, bench, report, control, layer, strength, told[layer, strength])
     readings += by_group(ask, bench, report, measured)
     outcomes = bench.outcomes(kept, [prompt.id for prompt in report.prompts], sources=sources(report))
@@ -120,7 +121,7 @@ def best(ask: Repaint, half: Half, tried: Mapping[tuple[int, float], Values]) ->
 def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], dict[str, str]]:
     """The prompts that can be shown and whose words can be told apart by their first tokens; of the others, by id, why not."""
     left_out = unshowable(bench, ((prompt.id, prompt.shown) for prompt in ask.prompts))
-    rules = [ask.words, *([ask.wrong] if WRONG in ask.controls else [])]
+    rules = [ask.words, *ask.neutral.values()]
     for prompt in ask.prompts:
         pairs = [[first_token(bench, word) for word in words(prompt)] for words in rules]
         if any(None in pair for pair in pairs):
@@ -142,14 +143,18 @@ def pushed(ask: Repaint, bench: Bench, half: Half, control: str | None, layer: i
 
 
 def differences(ask: Repaint, bench: Bench, prompts: Sequence[Prompt], control: str | None) -> Tensor:
-    """`[prompt, dim]`: U[new] - U[old], those of another meaning, or random directions of the same lengths."""
-    words = ask.wrong if control == WRONG else ask.words
-    ids = torch.tensor([[first_token(bench, word) for word in words(prompt)] for prompt in prompts])
-    found = bench.model.head.rows(ids[:, 0]) - bench.model.head.rows(ids[:, 1])
-    if control != RANDOM:
+    """`[prompt, dim]`: U[new] - U[old], or at the same lengths those of another meaning, or random directions."""
+    found = between(bench, prompts, ask.words)
+    if control != RANDOM and control not in ask.neutral:
         return found
-    noise = torch.randn(found.shape, generator=bench.generator(11))
-    return noise * (found.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True))
+    other = between(bench, prompts, ask.neutral[control]) if control != RANDOM else torch.randn(found.shape, generator=bench.generator(11))
+    return other * (found.norm(dim=-1, keepdim=True) / other.norm(dim=-1, keepdim=True))
+
+
+def between(bench: Bench, prompts: Sequence[Prompt], words: Callable[[Prompt], tuple[str, str]]) -> Tensor:
+    """`[prompt, dim]`: the unembedding row of the first word's first token, less that of the second's."""
+    ids = torch.tensor([[first_token(bench, word) for word in words(prompt)] for prompt in prompts])
+    return bench.model.head.rows(ids[:, 0]) - bench.model.head.rows(ids[:, 1])
 
 
 def answered(ask: Repaint, bench: Bench, half: Half, pushes: Sequence[tuple[int, Tensor]], strength: float) -> Values:
@@ -208,20 +213,28 @@ def change(ask: Repaint, half: Half, values: Values, control: str | None, layer:
     return [Measured(f"{ask.target}_change", found, columns(ask, half, control, layer, strength))]
 
 
+def controls(ask: Repaint, bench: Bench, layer: int) -> list[str]:
+    """Those that differ from the push at this layer."""
+    return [name for name in (*ask.neutral, *ask.controls) if name != WRONG_LAYER or layer < bench.depth - 1]
+
+
 def beside(ask: Repaint, bench: Bench, half: Half, control: str, layer: int, strength: float, main: Values) -> list[Measured]:
     """A control at the chosen setting: what it gives, what it changes, and how far the push goes beyond it."""
-    where = {LAYER_0: 0, AS_TEXT: None}.get(control, layer)
+    where = {LAYER_0: 0, AS_TEXT: None, WRONG_LAYER: bench.depth - 1}.get(control, layer)
     if control == AS_TEXT:
         told = replace(half, encodings=bench.model.encode([Form(p.type, ask.as_text(p), None, p.media) for p in half.prompts]))
         found = answered(ask, bench, told, [], 0.0)
     else:
-        found = pushed(ask, bench, half, None if control == LAYER_0 else control, where, strength)
-    excess = Measured(f"{ask.target}_excess", main[ask.target] - found[ask.target], columns(ask, half, control, layer, strength))
+        placed = replace(ask, at=ask.elsewhere) if control == WRONG_POSITION else ask
+        found = pushed(placed, bench, half, control, where, strength)
+    beyond = {**columns(ask, half, None, layer, strength), "control": control}
+    excess = Measured(f"{ask.target}_excess", main[ask.target] - found[ask.target], beyond)
     return [*plain(ask, half, found, control, where, strength), *change(ask, half, found, control, where, strength), excess]
 
 
 def columns(ask: Repaint, half: Half, control: str | None, layer: int | None, strength: float) -> dict:
-    place = half.prompts[0].media.kind if half.prompts[0].media else "last"
+    at = ask.elsewhere if control == WRONG_POSITION else ask.at
+    place = at(half.prompts[0]).partition("[")[0]
     found = {"group": group_of(ask, half.prompts), "position": place, "control": control, "strength": float(strength)}
     found |= {} if half.split is None else {"split": half.split}
     return found if layer is None else {**found, "layer": layer}

@@ -72,7 +72,7 @@ class Half:
 def steer(ask: Steer, bench: Bench) -> Result:
     """Every type of prompt under pushes from every type. Raises BadInput without prompts, or with fewer than four of a type."""
     layers = depths(ask, bench)
-    lengths = mean_lengths(bench, [p.shown for p in (*ask.rehearsal, *ask.prompts)], layers)
+    lengths = mean_lengths(bench, [p.shown for p in (*ask.rehearsal, *ask.prompts)], sorted({*layers, bench.depth}))
     readings, outcomes, chosen = [], [], {}
     halves = split_in_two(ask, bench)
     for number, (choose, report) in enumerate(halves):
@@ -81,7 +81,9 @@ def steer(ask: Steer, bench: Bench) -> Result:
         readings += rows_of(ask, bench, choose, tried)
         layer, strength = best(ask, tried)
         chosen[f"{main}>{choose.type}"] = {"layer": layer, "strength": strength}
-        cells = run(ask, bench, report, told(ask, report, main, layers, layer, strength), lengths, list(ask.judges), main, layer)
+        cells = run(
+            ask, bench, report, told(ask, report, main, layers, layer, strength, bench.depth), lengths, list(ask.judges), main, layer
+        )
         cells += [at_layer_0(c) for c in cells if is_at_0(c, main, strength)] if LAYER_0 in ask.controls else []
         readings += rows_of(ask, bench, report, cells)
         outcomes += items_of(ask, bench, report, cells, layer, strength)
@@ -159,17 +161,27 @@ def over_all(change: np.ndarray) -> np.ndarray:
     return np.nan_to_num(change, nan=0.0)
 
 
-def told(ask: Steer, half: Half, main: str, layers: Sequence[int], layer: int, strength: float) -> list[Setting]:
-    """The report half: no push, the doses, the other layers, every source at the chosen setting, and the controls."""
+def told(ask: Steer, half: Half, main: str, layers: Sequence[int], layer: int, strength: float, last: int) -> list[Setting]:
+    """The report half: no push, the doses, the other layers, every source at the chosen setting, and the controls.
+
+    Where the last layer itself was chosen there is no wrong layer.
+    """
     pushed = [Setting(main, None, layer, s) for s in signed(ask, ask.strengths)]
-    controls = [c for c in (*ask.neutral, *ask.controls) if c not in (LAYER_0, WITHOUT_MAIN, WITHOUT_RANDOM)]
+    apart = (LAYER_0, WITHOUT_MAIN, WITHOUT_RANDOM, *([WRONG_LAYER] if layer == last else []))
+    controls = [c for c in (*ask.neutral, *ask.controls) if c not in apart]
+    written = {AS_TEXT: None} | ({WRONG_LAYER: last} if same_everywhere(ask.pushes[main]) else {})
     necessity = [c for c in ask.controls if c in (WITHOUT_MAIN, WITHOUT_RANDOM) and half.type in ask.pushes and half.type != main]
     for s in signed(ask, [strength]):
         pushed += [Setting(main, None, other, s) for other in layers if other != layer]
         pushed += [Setting(source, None, layer, s) for source in ask.pushes if source != main]
-        pushed += [Setting(main, c, None if c == AS_TEXT else layer, s) for c in controls]
+        pushed += [Setting(main, c, written.get(c, layer), s) for c in controls]
         pushed += [Setting(half.type, c, layer, s) for c in necessity]
     return [Setting(main, None, None, 0.0), *pushed]
+
+
+def same_everywhere(push: Push) -> bool:
+    """Whether a push is the same at every layer, so that only the place where it is written can be a wrong one."""
+    return push.at == UNEMBEDDING
 
 
 def is_at_0(cell: Cell, main: str, strength: float) -> bool:
@@ -255,7 +267,7 @@ def directions(ask: Steer, bench: Bench, half: Half, setting: Setting) -> Tensor
 def differences(bench: Bench, push: Push, prompts: Sequence[Prompt], layer: int) -> Tensor:
     """`[prompt, dim]`: the state of the text pushed toward, minus that of the text pushed away from (means, where there are several)."""
     sides = [[side(p) for p in prompts] for side in (push.toward, push.away)]
-    if push.at == UNEMBEDDING:
+    if same_everywhere(push):
         toward, away = (torch.stack([unembedding(bench, group) for group in side]) for side in sides)
         return toward - away
     texts = list(dict.fromkeys(t for side in sides for group in side for t in group))
@@ -381,7 +393,8 @@ def beyond(ask: Steer, half: Half, base: Cell, pushed: Sequence[Cell]) -> list[M
     for control in (c for c in pushed if c.setting.control is not None):
         for cell in pushed:
             s, other = cell.setting, control.setting
-            same = (s.source, s.strength) == (other.source, other.strength) and other.layer in (None, 0, s.layer)
+            later = other.control == WRONG_LAYER and same_everywhere(ask.pushes[other.source])
+            same = (s.source, s.strength) == (other.source, other.strength) and (later or other.layer in (None, 0, s.layer))
             if s.control is None and s.layer and same:
                 sign = np.sign(s.strength)
                 judged = sign * (cell.values[ask.target] - control.values[ask.target])

@@ -150,7 +150,9 @@ def _decode_media(ask: DecodeMedia) -> Work:
 
 def _repaint(ask: Repaint) -> Work:
     settings = (len(ask.writes) or 1) * len(ask.strengths)
-    rows = len(ask.prompts) * (1 + (settings if ask.target is None else settings + len(ask.controls)))  # a choice sweeps half of them
+    rows = len(ask.prompts) * (
+        1 + (settings if ask.target is None else settings + len(ask.neutral) + len(ask.controls))
+    )  # a choice sweeps half of them
     prompts = [prompt.text for prompt in ask.prompts]
     return Work(prompts * max(1, rows // max(1, len(prompts)))) if ask.answers else _generated(prompts, rows, ask.sampled)
 

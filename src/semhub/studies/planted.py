@@ -127,7 +127,7 @@ class Spoken:
         end = -1.0 * (np.arange(depth + 1) == depth)  # the own word ahead at the last layer
         strength, ratio = WEAKER.get(case, LEAD), 3.0
         lead, beyond = strength * inner + end, strength * inner
-        second = lead - 1.0
+        second, its_own = lead - 1.0, 0 * inner  # of the other type: its words are as probable as they are frequent
         if case == "no lead":
             lead = end
         elif case == "at the smallest lead":
@@ -139,9 +139,9 @@ class Spoken:
         elif case == "no turn at the end":
             lead = strength * inner
         elif case == "another type leads as much":
-            second = lead
+            second, its_own = lead, beyond
         found = self.with_lead(dict(self.table.values), main, lead, beyond, ratio)
-        return self.with_lead(found, other, second, beyond, ratio)
+        return self.with_lead(found, other, second, its_own, ratio)
 
     def with_lead(self, values: dict, type: str, lead: np.ndarray, beyond: np.ndarray, ratio: float) -> dict:
         """The same with this type's words moved, right and wrong ones; the own type's words stay."""
@@ -229,7 +229,7 @@ def pushed(model, ask: Steer, type: str, layer: int, strength: float) -> Pushed:
     main, layers = next(iter(ask.pushes)), sorted({0, layer})
     ask = replace(ask, pushes={main: ask.pushes[main]}, strengths=(strength,), prompts=half.prompts, rehearsal=())
     lengths = mean_lengths(bench, [p.shown for p in half.prompts], depths(ask, replace(bench, layers=tuple(layers))))
-    cells = run(ask, bench, half, settings(ask, half, main, layers, layer, strength), lengths, [ask.target], main, layer)
+    cells = run(ask, bench, half, settings(ask, half, main, layers, layer, strength, model.layers), lengths, [ask.target], main, layer)
     at_0 = [at_layer_0(c) for c in cells if c.setting.layer == 0]
     return Pushed(ask, half, tuple([c for c in cells if c.setting.layer != 0] + at_0), model.layers)
 

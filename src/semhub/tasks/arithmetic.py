@@ -149,7 +149,9 @@ def trajectory(protocol: str, given: Given) -> Trajectory:
     needs=TYPES,
     data='the prompt "5=3+"; states of "five equals to four plus" minus "five equals to three plus"',
     positions="last token of the prompt",
-    baseline="no push; in sound also a random direction, another number's words, the clause as text, and layer 0",
+    baseline="no push; in sound also a random direction, another number's words, another operation's (times less plus), clauses of two "
+    "other items with their numbers exchanged (up of one and same of the other, less same and up: one more cancels), the last layer's "
+    "difference, the prompt's first token, the clause as text, and layer 0",
     measure="correct (one less, then +1), unchanged, other; in sound also correct_change, correct_excess",
     against="no more correct answers than the controls give",
 )
@@ -158,6 +160,7 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
 
     Both depths are run on every model, at the same fractions of its depth. Outputs are told apart by their first
     characters, as the release does, which takes "12" for an unchanged 1; `sound` reads numbers to their end.
+    Of the exchanged pairs neither holds a number of the prompt's own push, for that would be a weaker dose of what is wanted.
     """
     if protocol == "paper":
         asked, verb = steered(given, items(given, "+")), "equals to"
@@ -170,6 +173,8 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
     n = min(given.many(STEERED), len(chosen))
     asked = steered(given, [chosen[i * len(chosen) // n] for i in range(n)])
     up, same, other = (clause(given, "equals", step) for step in (1, 0, None))
+    neutral = {"wrong-word": Push(other, same), "wrong-concept": Push(clause(given, "equals", 0, "times"), same)}
+    neutral |= {"shuffled-pair": exchanged(steered(given, given.world.sums("+", types=TYPES)), up, same)}
     as_text = lambda prompt, sign: f"{up(prompt)[0]}\n{prompt.text}"  # noqa: E731
     return Steer(
         asked,
@@ -178,8 +183,8 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         "correct",
         DEPTHS,
         (0.25, 0.5, 1.0, 2.0),
-        neutral={"wrong-word": {"en": Push(other, same)}},
-        controls=("random-direction", "as-text", "layer-0"),
+        neutral={name: {"en": push} for name, push in neutral.items()},
+        controls=("random-direction", "as-text", "layer-0", "wrong-layer", "wrong-position"),
         sampled=Sampled(6, greedy=True),
         at="last",
         when="prompt",
@@ -192,7 +197,7 @@ def steered(given: Given, concepts: Sequence[Concept]) -> list[Prompt]:
     return [Prompt(c.id, "digits", prompt_of(c), facets(c)) for c in concepts]
 
 
-def clause(given: Given, verb: str, step: int | None) -> Callable[[Prompt], tuple[str]]:
+def clause(given: Given, verb: str, step: int | None, op: str = "plus") -> Callable[[Prompt], tuple[str]]:
     """`five equals three plus`, with the number before "plus" raised by `step`; None: an unrelated number in its place."""
     number = in_words(given)
 
@@ -200,6 +205,14 @@ def clause(given: Given, verb: str, step: int | None) -> Callable[[Prompt], tupl
         left, result = int(prompt.facets["left"]), int(prompt.facets["result"])
         raised = 1 + (left * 7 + result * 3) % 97 if step is None else left + step
         raised += 2 if step is None and raised in (left, left + 1) else 0
-        return (f"{number(result)} {verb} {number(raised)} plus",)
+        return (f"{number(result)} {verb} {number(raised)} {op}",)
 
     return said
+
+
+def exchanged(pool: Sequence[Prompt], up: Callable[[Prompt], tuple[str]], same: Callable[[Prompt], tuple[str]]) -> Push:
+    """The pairs of two others, a third of the numbers apart, their members exchanged: one more, which both pairs mean, cancels."""
+    by_number = sorted(pool, key=lambda prompt: int(prompt.facets["left"]))
+    places, n = {prompt.id: i for i, prompt in enumerate(by_number)}, len(by_number)
+    other = lambda prompt, k: by_number[(places[prompt.id] + k * n // 3) % n]  # noqa: E731
+    return Push(lambda p: up(other(p, 1)) + same(other(p, 2)), lambda p: same(other(p, 1)) + up(other(p, 2)))

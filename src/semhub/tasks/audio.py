@@ -26,6 +26,7 @@ ASKED = f"USER: {MARK}\nIs this animal a mammal?\nASSISTANT:"
 TOLD = f"USER: {MARK}\nThis is a {{}}. Is this animal a mammal?\nASSISTANT:"
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
+INSTRUMENTS = ("guitar", "violin", "drum", "trumpet")
 KINDS = {True: "mammal", False: "other animal", None: "no animal that is known"}
 
 
@@ -196,7 +197,10 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     needs=("audio",),
     data="sounds of animals: the world's, or VGGSound (--data vggsound=FOLDER); each beside an animal of the other kind",
     positions="every position of the sound",
-    baseline="no push; in sound also a random direction, another animal of the same kind, the new animal told in words, and layer 0",
+    baseline="no push; in sound also a random direction, another animal of the same kind, the words of two instruments, pairs of animals "
+    "exchanged between sounds (of two other animals of the sound's own kind, new in one pair and old in the other: the other kind "
+    "cancels; where there are three of each kind), the prompt's first token, the last layer but one (nothing reads a sound at the last), "
+    "the new animal told in words, and layer 0",
     measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound right_share, its change and excess',
     against="mammals and others moved alike, or no further than the controls move them",
     unsuited=lambda protocol, given: no_animals(protocol, given),
@@ -206,6 +210,7 @@ def intervention(protocol: str, given: Given) -> Repaint:
 
     The layer is 14 of 40 (SALMONN's Vicuna has 40 blocks), at the same fraction of any other depth. In `sound` layer and strength are
     chosen on half of the animals by `right_share`, the share of the answer that the new animal asks for, and reported on the others.
+    The wrong position is no word of the question, where another animal would rightly count.
     """
     prompts, spared = animals(given, 1 if protocol == "paper" else FEW_TAKES)
     words = lambda prompt: (prompt.facets["new"], prompt.facets["old"])  # noqa: E731
@@ -213,11 +218,25 @@ def intervention(protocol: str, given: Given) -> Repaint:
     asked = {"answers": ("Yes", "No"), "by": "kind", "strengths": tuple(float(k) for k in range(10, 101, 10)), "left_out": spared}
     if protocol == "paper":
         return Repaint(prompts, words, where, "en", writes=(Fraction(14, 40),), intervals=False, **asked)
-    same = lambda prompt: (prompt.facets["same"], prompt.facets["old"])  # noqa: E731
-    controls, told = ("random-direction", "wrong-word", "as-text", "layer-0"), lambda prompt: TOLD.format(prompt.facets["new"])
+    controls, told = ("random-direction", "as-text", "layer-0", "wrong-layer", "wrong-position"), lambda p: TOLD.format(p.facets["new"])
     asked |= {"strengths": (10.0, 40.0, 100.0), "writes": tuple(Fraction(k, 8) for k in (2, 3, 5)), "target": "right_share"}
+    asked |= {"neutral": other_words(prompts, given.seed), "elsewhere": lambda prompt: "first"}
     becomes_mammal = lambda prompt: prompt.facets["kind"] == "other"  # noqa: E731  (the new animal is of the other kind)
-    return Repaint(prompts, words, where, "en", controls=controls, wrong=same, as_text=told, first=becomes_mammal, **asked)
+    return Repaint(prompts, words, where, "en", controls=controls, as_text=told, first=becomes_mammal, **asked)
+
+
+def other_words(prompts: Sequence[Prompt], seed: int) -> dict[str, Callable[[Prompt], tuple[str, str]]]:
+    """Pushes that do not ask for the other kind: between animals of the sound's own kind, or between instruments."""
+    kinds = {kind: list(dict.fromkeys(p.facets["old"] for p in prompts if p.facets["kind"] == kind)) for kind in ("mammal", "other")}
+
+    def exchanged(prompt: Prompt) -> tuple[str, str]:
+        """New in a pair of the other direction, and old in one of this direction."""
+        others = [name for name in kinds[prompt.facets["kind"]] if name != prompt.facets["old"]]
+        return tuple(Random(f"pair:{prompt.id}:{seed}").sample(others, 2))
+
+    found = {"wrong-word": lambda prompt: (prompt.facets["same"], prompt.facets["old"])}
+    found |= {"wrong-concept": lambda prompt: tuple(Random(f"things:{prompt.id}:{seed}").sample(INSTRUMENTS, 2))}
+    return found | ({"shuffled-pair": exchanged} if all(len(names) > 2 for names in kinds.values()) else {})
 
 
 def animals(given: Given, takes: int) -> tuple[list[Prompt], dict[str, int]]:

@@ -5,6 +5,7 @@ Programs are the world's, or real ones (`--data code=mbpp.jsonl`): they are pars
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from semhub.data import programs
@@ -16,7 +17,12 @@ TYPES = ("code", "en")
 CONJUNCTIONS = ("and", "or", "not")
 OTHERS = ("or", "not", "but", "if", "so")  # words of the same kind and frequency as "and"
 PROGRAMS, MARKS, STEERED = 400, 2000, 120
-WORDS, NEUTRAL = ("start", "end"), ("first", "last")
+WORDS = ("start", "end")
+OTHER_WORDS = {  # toward, and away from
+    "neutral-word": (("first",), ("last",)),
+    "wrong-concept": (("big",), ("small",)),
+    "shuffled-pair": (("first", "stop"), ("last", "begin")),
+}
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"wrong": True, "floor": True, "anchor": True, "accuracy": True, "cluster": "source"}
 NORMS = {None: "final", "no-norm": "none"}
@@ -118,7 +124,10 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     needs=("code",),
     data="beginnings of programs up to a range( with one argument: the world's, or MBPP (--data code=mbpp.jsonl)",
     positions="last token of the prompt",
-    baseline="no push; in sound also a random direction, the words first and last, the word as text, and layer 0",
+    baseline="no push; in sound also a random direction, the words first and last, big and small, first and last exchanged with begin and "
+    "stop (first and stop, less last and begin: a beginning rather than an end cancels; all prompts have one pair, so none can be "
+    "exchanged between prompts), the push at the last layer (rows of the unembedding are the same at all), the prompt's first "
+    "token, the word as text, and layer 0",
     measure='correct (the arguments become "0" and the unpushed one), unchanged, other, eligible (one argument without a push)',
     against="no more correct arguments than the controls give",
 )
@@ -129,7 +138,7 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
     is run beside the release's, which has none.
     """
     prompts, without = programs.range_prompts(found_in(given))
-    pushes = {"en": Push(lambda p: WORDS[:1], lambda p: WORDS[1:], "unembedding", as_text=hinted)}
+    pushes = {"en": replace(words_of(WORDS[:1], WORDS[1:]), as_text=hinted)}
     judges = range_outcomes()
     if protocol == "paper":
         sampled, strengths = Sampled(32, greedy=True), tuple(map(float, range(0, 90, 10)))
@@ -137,7 +146,6 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         spared = unasked(given, prompts, asked, without)
         writes, relative = (Fraction(18, 32),), tuple(judges)
         return Inject(asked, pushes, judges, writes, strengths, sampled, "en", relative=relative, left_out=spared)
-    neutral = {"neutral-word": {"en": Push(lambda p: NEUTRAL[:1], lambda p: NEUTRAL[1:], "unembedding")}}
     asked = some(given, prompts, STEERED)
     return Steer(
         asked,
@@ -146,8 +154,8 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         "correct",
         DEPTHS,
         (0.25, 0.5, 1.0, 2.0),
-        neutral=neutral,
-        controls=("random-direction", "as-text", "layer-0"),
+        neutral={name: {"en": words_of(*sides)} for name, sides in OTHER_WORDS.items()},
+        controls=("random-direction", "as-text", "layer-0", "wrong-layer", "wrong-position"),
         sampled=Sampled(16, greedy=True),
         at="last",
         when="prompt",
@@ -155,6 +163,11 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
         relative=tuple(judges),
         left_out=unasked(given, prompts, asked, without),
     )
+
+
+def words_of(toward: tuple[str, ...], away: tuple[str, ...]) -> Push:
+    """A push between words, the same for every prompt."""
+    return Push(lambda prompt: toward, lambda prompt: away, "unembedding")
 
 
 def unasked(given: Given, prompts: Sequence[Prompt], asked: Sequence[Prompt], without: Mapping[str, str]) -> dict[str, int]:

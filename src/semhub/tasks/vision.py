@@ -24,6 +24,8 @@ SHADES, SHADE = 6, 16  # of each colour in sound; how far they lie from the colo
 MARK, ASKED = MARKS["image"], "What is in the image?\n" + MARKS["image"]
 PLAIN = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
 PAINTS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
+THINGS = ("cat", "bird", "boat", "book", "chair", "drum")  # of no colour
+OTHER_HALF = {"top": "bottom", "bottom": "top"}
 MORE_PAINTS = PAINTS | {"black": (0, 0, 0), "white": (255, 255, 255)}  # in sound: half of the cases must be enough
 NORMED_END = {"first_layer": 1, "normed_end": True, "intervals": False}
 READ = {"norms": {None: "final", "no-norm": "none"}, "floor": True, "cluster": "source"}
@@ -322,7 +324,9 @@ def others(known: Sequence[str], seen: Seen, type: str) -> list[str]:
     data="two-coloured images: 4 x 3 pairs of colours, either half repainted, in each of the two other colours: 48 cases; "
     "in sound 96 of the 240 of six colours",
     positions="the positions of one half of the image",
-    baseline="no push; in sound also a random direction, another colour's words, the new colour told in words, and layer 0",
+    baseline="no push; in sound also a random direction, another colour's word, the words of two things, pairs of colours exchanged "
+    "between images (the new colour of another less the old one of a third, neither of this image), the other half of the image, the last "
+    "layer but one and the last (nothing reads an image at the last alone), the new colour told in words, and layer 0",
     measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
     format="chameleon",
     against="no more new colours named than the controls give",
@@ -332,7 +336,8 @@ def intervention(protocol: str, given: Given) -> Repaint:
 
     It never checks the other half's colour and has no unpushed accuracy; in `sound` an answer is correct if it names the new
     colour and the other half's and not the old one, what is answered without a push is reported at strength 0, and the layer is
-    chosen on the images of half of the pairs of colours and reported on the others.
+    chosen on the images of half of the pairs of colours and reported on the others. At the other half the same push is to
+    name the old colour and the new one, which is not correct: the wrong position, though in the image, can be beaten.
     """
     prompts = cases(PAINTS if protocol == "paper" else MORE_PAINTS)
     prompts = evenly(prompts, given.many(CASES if protocol == "paper" else 2 * CASES))
@@ -344,9 +349,22 @@ def intervention(protocol: str, given: Given) -> Repaint:
         return Repaint(prompts, words, where, "en", True, True, judges=judges, sampled=Sampled(32, greedy=True), intervals=False)
     judges = {"correct": judge(repainted), "unchanged": judge(unmoved)}
     depths = tuple(Fraction(k, 8) for k in (2, 4, 6))
-    controls = ("random-direction", "wrong-word", "as-text", "layer-0")
-    asked = {"judges": judges, "sampled": Sampled(16, greedy=True), "controls": controls, "wrong": wrong, "as_text": told}
+    controls = ("random-direction", "as-text", "layer-0", "wrong-layer", "wrong-position")
+    others = {"wrong-word": wrong, "wrong-concept": two_things, "shuffled-pair": exchanged}
+    elsewhere = lambda prompt: f"image[{OTHER_HALF[prompt.facets['half']]}]"  # noqa: E731
+    asked = {"judges": judges, "sampled": Sampled(16, greedy=True), "neutral": others, "controls": controls, "as_text": told}
+    asked |= {"elsewhere": elsewhere}
     return Repaint(prompts, words, where, "en", True, True, depths, target="correct", **asked)
+
+
+def two_things(prompt: Prompt) -> tuple[str, str]:
+    return tuple(Random(f"things:{prompt.id}").sample(THINGS, 2))
+
+
+def exchanged(prompt: Prompt) -> tuple[str, str]:
+    """The new colour of another image and the old one of a third: two that this prompt does not speak of."""
+    spoken_of = [prompt.facets[name] for name in ("old", "kept", "new", "wrong")]
+    return tuple(Random(f"pair:{prompt.id}").sample([color for color in MORE_PAINTS if color not in spoken_of], 2))
 
 
 def told(prompt: Prompt) -> str:

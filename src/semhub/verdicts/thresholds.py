@@ -37,7 +37,10 @@ class Thresholds:
     )
     shown_only: tuple[str, ...] = field(
         default=("wrong-layer",),
-        metadata={"told": "control pushes that are shown and need not be beaten: what a hub would do as well"},
+        metadata={
+            "told": "control pushes that are shown and need not be beaten: a hub may be moved as far by the last layer's difference, or by "
+            "the same push at a later layer"
+        },
     )
 
     def as_dict(self) -> dict:
