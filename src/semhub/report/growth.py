@@ -19,9 +19,9 @@ from semhub.verdicts.slices import Estimate
 ABOUT = {"figure", "group", "split", "control", "position", "layer", "value", "low", "high", "n"}
 TITLES = {
     "shared": "Shared: highest S_l",
-    "retrieved": "Retrieved: P@1 among all items",
-    "transferred": "Facts told in one language: right",
-    "anchored": "Dominant minus own word, log p",
+    "retrieved": "Retrieved: P@1",
+    "transferred": "Facts told in one language",
+    "anchored": "Anchored: lead in log p",
 }
 SENSES = ("image", "audio")
 POSITIONS = ("probe", "image", "last", None)
@@ -76,7 +76,7 @@ def lines(table: pd.DataFrame, at: list[str], styles: dict) -> Iterable[Line]:
     for group, mine in table.groupby("group", sort=False):
         records = mine.to_dict("records")
         points = [_estimate(row, float(row[at[0]]) if over_numbers else None) for row in records]
-        rows = () if over_numbers else tuple(", ".join(f"{name} {row[name]}" for name in at) for row in records)
+        rows = () if over_numbers else tuple(", ".join(f"{name.rpartition('.')[2]} {row[name]}" for name in at) for row in records)
         yield Line(_label(group), tuple(sorted(points, key=lambda p: p.at) if over_numbers else points), styles[_label(group)], rows)
 
 
