@@ -135,6 +135,19 @@ def test_a_sound_of_two_channels_becomes_one(kind, tmp_path):
     assert abs(samples.max() - 0.5) < 1e-3 and abs(samples.mean()) < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (tone(16000, 0.02), "lasts 0.020 s; sounds of 0.05 s or more are read"),
+        (np.full(16000, np.nan, np.float32), "samples that are no numbers"),
+    ],
+)
+def test_a_sound_of_two_samples_or_of_no_numbers_is_none(samples, said, tmp_path):
+    wavfile.write(tmp_path / "a.wav", 16000, samples)
+    with pytest.raises(BadInput, match=said):
+        heard(tmp_path / "a.wav")
+
+
 def test_vggsound_counts_what_cannot_be_heard(tmp_path):
     wavfile.write(tmp_path / "aa_000010.wav", 16000, tone(16000, 0.2))
     wavfile.write(tmp_path / "bb_000000.wav", 16000, np.zeros(1600, np.int16))

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -140,3 +142,11 @@ def test_part_names_can_be_read_and_stay_short():
     assert store.part_name("multilingual/similarity", "meta-llama/Llama-3.1-8B") == "multilingual-similarity@meta-llama-Llama-3.1-8B"
     assert len(store.slug("/a" * 500)) <= 80
     assert store.slug("../..") == "unnamed"
+
+
+def test_two_processes_write_the_same_file(tmp_path):
+    code = "import sys; from pathlib import Path; from semhub.runs import store\n"
+    code += "for i in range(150): store.write_whole(Path(sys.argv[1]), sys.argv[2].encode() * 2000)"
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "tokens.json"), mark]) for mark in "ab"]
+    assert [writer.wait(120) for writer in writers] == [0, 0], "neither takes the other's file away"
+    assert set((tmp_path / "tokens.json").read_text()) in ({"a"}, {"b"}) and [each.name for each in tmp_path.iterdir()] == ["tokens.json"]

@@ -471,7 +471,8 @@ def test_means_alone_are_told_and_claim_nothing():
     words = anchor([-1.0, -2.0, -2.0, -2.0], measure="logprob", group="es:en") + anchor(
         [-2.0, -4.0, -1.0, -1.0], measure="logprob", group="es:es"
     )
-    found = verdict(words)
+    assert judge(evidence(words)) == [], "with intervals, a task that measures no lead asks for no verdict on one"
+    found = verdict([replace(word, low=None, high=None) for word in words])
     assert (found.effect, found.anchor, found.reasons) == (2.0, "en", ("no-interval",))
     rows = [(0.0, 0.1), (5.0, 0.4), (-5.0, 0.0)]
     push = [Reading(model=HUB, measure="sentiment", **STEER, group="en>es", layer=2, strength=s, value=v) for s, v in rows]

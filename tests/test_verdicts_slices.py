@@ -61,3 +61,12 @@ def test_the_middle_lies_strictly_between_first_and_last():
     assert [p.at for p in middle(points, 3)] == [1, 2]
     assert peak(middle(points, 3)).at == 2
     assert peak(()) is None and at(points, 7) is None
+
+
+def test_a_verdict_reads_the_first_position_and_the_lists_not_the_calls():
+    def rows(column, *values):
+        columns = {"control": None, "position": "last", "variant": None, "split": "test"}
+        return pd.DataFrame([{**columns, column: value} for value in values])
+
+    assert set(headline(rows("position", "mean", "question", "image")).position) == {"image"}
+    assert set(headline(rows("split", "call", "list")).split) == {"list"}

@@ -9,6 +9,7 @@ import numpy as np
 from semhub.errors import BadInput
 
 LONGEST = 60.0  # seconds
+SHORTEST = 0.05  # seconds: two windows of a mel scale, below which an ear makes no position of it
 QUIETEST = 1e-4  # of full scale
 WAV = (b"RIFF", b"RIFX", b"RF64")
 FILMS = (slice(4, 8), b"ftyp"), (slice(0, 4), b"\x1aE\xdf\xa3")  # MP4, WebM: where each says what it is
@@ -17,7 +18,7 @@ FILMS = (slice(4, 8), b"ftyp"), (slice(0, 4), b"\x1aE\xdf\xa3")  # MP4, WebM: wh
 def heard(sound: Path | bytes, id: str = "the sound") -> tuple[np.ndarray, int]:
     """(`[sample]` float32, samples a second), channels averaged. What is no file is called by its `id`.
 
-    Raises BadInput for what is no sound, breaks off, is silent or lasts longer than LONGEST.
+    Raises BadInput for what is no sound, breaks off, is silent, or lasts less than SHORTEST or more than LONGEST.
     """
     name = sound.name if isinstance(sound, Path) else id
     try:
@@ -25,8 +26,12 @@ def heard(sound: Path | bytes, id: str = "the sound") -> tuple[np.ndarray, int]:
     except (ValueError, EOFError, OSError, RuntimeError) as problem:
         raise BadInput(f"{name} cannot be read as a sound ({problem})") from problem
     samples = samples.mean(1) if samples.ndim == 2 else samples
-    if not len(samples) or not np.isfinite(samples).all() or np.abs(samples).max() < QUIETEST:
+    if not np.isfinite(samples).all():
+        raise BadInput(f"{name} holds samples that are no numbers")
+    if not len(samples) or np.abs(samples).max() < QUIETEST:
         raise BadInput(f"{name} is silent")
+    if len(samples) < SHORTEST * rate:
+        raise BadInput(f"{name} lasts {len(samples) / rate:.3f} s; sounds of {SHORTEST} s or more are read")
     if len(samples) > LONGEST * rate:
         raise BadInput(f"{name} lasts {len(samples) / rate:.0f} s; at most {LONGEST:.0f} are read")
     return np.ascontiguousarray(samples, dtype=np.float32), rate

@@ -67,6 +67,7 @@ NEEDED = {
     "last-layer": "the last layers turn to the own word",
     "right-over-wrong": "the right word is spoken, and not any word",
 }
+ASIDE = ("multilingual/planted",)  # pairs that mean different things: what is found there answers none of the questions
 FIRST, SIZES = ("unmeasured", "no-interval", "few", "mechanics"), ("small", "p")  # reasons that leave no other, and those that come last
 MEANS = {
     "shared": "S, the mean cosine of matching pairs minus that of unrelated ones",
@@ -113,7 +114,7 @@ class Answer:
 
 def answers(run: Run) -> list[Answer]:
     """The three claims of the paper, whether or not the run measured them."""
-    return [answer(run, claim, run.judged(claim)) for claim in CLAIMS]
+    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in ASIDE]) for claim in CLAIMS]
 
 
 def answer(run: Run, claim: str, found: Sequence[Verdict]) -> Answer:

@@ -135,7 +135,7 @@ def read_json(path: Path) -> dict:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader finds all of it or what was there before, even after a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # two processes may write the same
     with plain_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

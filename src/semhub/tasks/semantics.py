@@ -92,7 +92,7 @@ def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]
     data="sentences of COGS with names drawn anew (--data formula=cogs/train.tsv), or the world's with their nouns",
     positions="the token before each one-token name but a sentence's first",
     baseline="each role's mean over all names, whatever they play; in sound also random states",
-    measure="prob, logprob, prob_excess, by true role and role looked up; in sound also anchor, lift, accuracy (among roles), eligible",
+    measure="prob, logprob, prob_excess, by true role and role looked up; in sound also lift, accuracy (among roles), eligible",
     against="prob_excess of the true role not above 0, or the roles no better told apart than by chance",
 )
 def role_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -105,7 +105,7 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     if protocol == "paper":
         lens = Lens({None: "none"}, first_layer=1, normed_end=True, intervals=False)
         return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
-    lens = Lens(NORMS, wrong=True, floor=True, anchor=True, accuracy=True)
+    lens = Lens(NORMS, wrong=True, floor=True, accuracy=True)
     return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
 
 

@@ -165,7 +165,7 @@ def with_differences(tables: Tables) -> Tables:
     """The same, and of a run that kept means alone (protocol `paper`) the differences that the claims read: without an interval."""
     found = {}
     for (task, model, measure), rows in tables.items():
-        if measure == "logprob" and (task, model, "anchor") not in tables:
+        if measure == "logprob" and (task, model, "anchor") not in tables and rows["low"].isna().all():
             found[task, model, "anchor"] = against_own(rows)
         if measure in TARGETS and (task, model, f"{measure}_change") not in tables and rows["strength"].notna().any():
             found[task, model, f"{measure}_change"] = against_none(rows)

@@ -13,9 +13,9 @@ import pandas as pd
 # What a headline shows where a column offers a choice: the first of these that is there.
 PREFERENCE = {
     "control": (None,),
-    "position": ("probe", "last", "mean"),
+    "position": ("probe", "last", "image", "mean"),
     "variant": (None, "raw"),
-    "split": (None, "report", "test"),
+    "split": (None, "report", "test", "list"),
 }
 
 
