@@ -424,6 +424,15 @@ def test_a_push_that_does_nothing_for_sure_is_contradicted():
     sure = [Reading(**r.row() | {"value": 0.0, "low": -0.05, "high": 0.05}) for r in pushes()]
     assert verdict(sure).verdict == "contradicted"
     assert verdict(pushes(0.05, -0.05)).verdict == "undecided"
+    elsewhere = [Reading(**r.row() | {"layer": 1, "high": 0.3, "low": -0.3}) for r in sure if r.measure.endswith("_change")]
+    assert verdict(sure + elsewhere).verdict == "undecided", "at another middle layer it may do something"
+    last = [Reading(**r.row() | {"layer": 3}) for r in elsewhere]
+    assert verdict(sure + last).verdict == "contradicted", "the last layer is none of those that the claim is about"
+
+
+@pytest.mark.parametrize(("n", "word"), [(20, "undecided"), (60, "contradicted")])
+def test_no_change_in_any_of_few_prompts_is_not_known_to_be_none(n, word):
+    assert verdict([Reading(**r.row() | {"value": 0.0, "low": 0.0, "high": 0.0, "n": n}) for r in pushes()]).verdict == word
 
 
 def test_a_push_is_judged_where_the_run_chose_it():

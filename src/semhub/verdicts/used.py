@@ -95,7 +95,20 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
     absent = missing(controls, layer, evidence.last_layer(model, task, measure), limits)
     drift = evidence.rows(task, model.name, "drift", group=group, layer=layer)
     objections = tuple(remaining(drift, chosen_apart, strength, limits))
-    return Case(verdict, limits.push, None, tuple(absent), objections, judged=judged(rows, layer, strength, ways))
+    upper = upper_end(changes, evidence.last_layer(model, task, measure), limits)
+    return Case(verdict, limits.push, upper, tuple(absent), objections, judged=judged(rows, layer, strength, ways))
+
+
+def upper_end(changes: pd.DataFrame, last: float, limits: Thresholds) -> float | None:
+    """The highest upper end of all settings between the first and the last layer; None without one that has an interval.
+
+    Where no prompt of n changed at all, resampling knows no spread: there it is what a share of which n showed none can still be
+    (Clopper and Pearson 1934, one in forty).
+    """
+    tried = {(layer, abs(s)) for layer, s in zip(changes["layer"], changes["strength"], strict=True) if 0 < layer < last and s}
+    found = [overall(ways, {}) for layer, s in sorted(tried) if (ways := changed(changes, layer, s))]
+    known = [e for e in found if e.interval and e.n >= limits.enough]
+    return max((e.high if e.high > e.low else e.value + 1 - 0.025 ** (1 / e.n) for e in known), default=None)
 
 
 def setting(evidence: Evidence, task: str, target: str, group: str, model: Subject) -> tuple[float | None, float | None]:
