@@ -163,3 +163,18 @@ def test_no_layer_is_wrong_where_the_last_that_is_read_was_chosen(bench):
     for chosen in (Fraction(3, 4), Fraction(1)):
         found = repaint.repaint(replace(ask(), writes=(chosen,)), bench).readings
         assert {r.control for r in found} == {None, *CONTROLS} - {"wrong-layer"}
+
+
+def test_a_control_whose_words_cannot_be_told_apart_costs_the_push_no_prompt(bench, monkeypatch):
+    """Its own rows are over the prompts that are left, each beside the push on the same prompt; without any there are none."""
+    monkeypatch.setattr(repaint, "first_token", lambda bench, word: ord(word) if word else None)
+    usual, lost = repaint.repaint(ask(), bench), ("p4", "p9", "p17")
+    words = {"wrong-word": lambda p: ("c", "c" if p.id in lost else "b"), "wrong-concept": lambda p: ("", "b")}
+    found = repaint.repaint(ask(neutral=words), bench)
+    of = lambda result, control: [r for r in result.readings if r.control == control]  # noqa: E731
+    assert found.extras["left_out"] == {} and of(found, None) == of(usual, None)
+    reported = {o.item for o in found.outcomes}
+    gone = len(reported & set(lost))
+    assert gone and {r.n for r in of(found, "wrong-word")} == {len(reported) - gone} and not of(found, "wrong-concept")
+    (excess,) = (r for r in of(found, "wrong-word") if r.measure == "correct_excess")
+    assert excess.value == pytest.approx(BEYOND["wrong-word"])

@@ -86,11 +86,14 @@ CHOSEN, DEPTH = 1, 3
 
 @pytest.fixture(scope="module", params=SENSED)
 def sensed(request):
-    """A declaration, its bench on a tiny model, and some of its prompts, encoded."""
+    """A declaration, its bench on a tiny model (every word a token of its own), and some of its prompts, encoded."""
     here = bench(semhub.load(*built(SENSED[request.param]), prove=False), task=request.param)
     asked = find(request.param)("sound", given(limit=40))
-    prompts, _ = repaint.eligible(asked, here)
-    return asked, here, repaint.encoded(asked, here, prompts[:6], "report")
+    half, ids = repaint.encoded(asked, here, asked.prompts[:6], "report"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repaint, "first_token", lambda bench, word: ids.setdefault(word, len(ids)))
+        yield asked, here, half
+    assert len(ids) < here.model.vocab
 
 
 def edits_under(sensed, control, monkeypatch):

@@ -321,10 +321,11 @@ class Repaint:
     at that layer and every higher one. `judges` tell outputs apart; `answers` instead compares the next token's probability of two words:
     `yes_share` = p(first) / (p(first) + p(second)), its rows by the facet `by`.
     `target`: with it, layer and strength are chosen on half of the prompts by how far they raise this measure, and reported on the
-    other half beside `neutral` (control -> (new, old) of another meaning, at the push's length) and `controls`, of `random-direction`,
-    `as-text` (`as_text(prompt)`: the new word said in words), `layer-0`, `wrong-position` (at `elsewhere(prompt)`) and `wrong-layer` (at
-    the last layer whose states a later token still reads, the last but one; not where that or a higher one was chosen). The target is
-    a judge's measure, or `right_share`: the share of the answer that the new word asks for, which is the first where `first(prompt)`.
+    other half beside `neutral` (control -> (new, old) of another meaning, at the push's length, on prompts where their tokens differ) and
+    `controls`, of `random-direction`, `as-text` (`as_text(prompt)`: the new word said in words), `layer-0`, `wrong-position` (at
+    `elsewhere(prompt)`) and `wrong-layer` (at the last layer whose states a later token still reads, the last but one; not where that
+    or a higher one was chosen). The target is a judge's measure, or `right_share`: the share of the answer that the new word asks
+    for, which is the first where `first(prompt)`.
     """
 
     prompts: Sequence[Prompt]

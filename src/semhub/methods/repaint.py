@@ -121,14 +121,18 @@ def best(ask: Repaint, half: Half, tried: Mapping[tuple[int, float], Values]) ->
 def eligible(ask: Repaint, bench: Bench) -> tuple[list[Prompt], dict[str, str]]:
     """The prompts that can be shown and whose words can be told apart by their first tokens; of the others, by id, why not."""
     left_out = unshowable(bench, ((prompt.id, prompt.shown) for prompt in ask.prompts))
-    rules = [ask.words, *ask.neutral.values()]
     for prompt in ask.prompts:
-        pairs = [[first_token(bench, word) for word in words(prompt)] for words in rules]
-        if any(None in pair for pair in pairs):
-            left_out.setdefault(prompt.id, "a word does not begin with a token of its own")
-        elif any(new == old for new, old in pairs):
-            left_out.setdefault(prompt.id, "the new and the old word begin with one token")
+        if why := indistinct(bench, ask.words(prompt)):
+            left_out.setdefault(prompt.id, why)
     return [prompt for prompt in ask.prompts if prompt.id not in left_out], left_out
+
+
+def indistinct(bench: Bench, words: tuple[str, str]) -> str | None:
+    """Why there is nothing between two words to push along, or None."""
+    new, old = (first_token(bench, word) for word in words)
+    if None in (new, old):
+        return "a word does not begin with a token of its own"
+    return "the new and the old word begin with one token" if new == old else None
 
 
 def first_token(bench: Bench, word: str) -> int | None:
@@ -224,12 +228,23 @@ def beside(ask: Repaint, bench: Bench, half: Half, control: str, layer: int, str
     if control == AS_TEXT:
         told = replace(half, encodings=bench.model.encode([Form(p.type, ask.as_text(p), None, p.media) for p in half.prompts]))
         found = answered(ask, bench, told, [], 0.0)
+    elif control in ask.neutral:
+        found = by_other_words(ask, bench, half, control, where, strength)
     else:
-        placed = replace(ask, at=ask.elsewhere) if control == WRONG_POSITION else ask
-        found = pushed(placed, bench, half, control, where, strength)
+        found = pushed(replace(ask, at=ask.elsewhere) if control == WRONG_POSITION else ask, bench, half, control, where, strength)
     beyond = {**columns(ask, half, None, layer, strength), "control": control}
     excess = Measured(f"{ask.target}_excess", main[ask.target] - found[ask.target], beyond)
     return [*plain(ask, half, found, control, where, strength), *change(ask, half, found, control, where, strength), excess]
+
+
+def by_other_words(ask: Repaint, bench: Bench, half: Half, control: str, layer: int, strength: float) -> Values:
+    """What the prompts answer under other words; nan where these cannot be told apart, for a control costs the push no prompt."""
+    kept = [i for i, prompt in enumerate(half.prompts) if indistinct(bench, ask.neutral[control](prompt)) is None]
+    found = {name: np.full(len(half.prompts), np.nan) for name in half.base}
+    some = replace(half, prompts=[half.prompts[i] for i in kept], encodings=[half.encodings[i] for i in kept])
+    for name, values in (pushed(ask, bench, some, control, layer, strength) if kept else {}).items():
+        found[name][kept] = values
+    return found
 
 
 def columns(ask: Repaint, half: Half, control: str | None, layer: int | None, strength: float) -> dict:
