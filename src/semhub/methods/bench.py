@@ -153,18 +153,18 @@ class Bench:
         inside = self._beginnings([pair for pair in dict.fromkeys(zip(texts, longer, strict=True)) if not known(pair[0])], special)
         for start in range(0, len(inside), AT_ONCE):
             part = inside[start : start + AT_ONCE]
-            places = {name: [as_inside(place, a, n) for a, _, n, _ in part] for name, place in at.items()} | dict(at_end)
-            whole = [encoding for *_, encoding in part]
+            places = {name: [as_inside(place, a, n) for a, _, n in part] for name, place in at.items()} | dict(at_end)
+            whole = [b for _, b, _ in part]
             read = self.model.read_at(whole, places, layers=list(layers), batch_tokens=self.batch_tokens, special=special)
-            for row, (a, b, *_) in enumerate(part):
+            for row, (a, b, _) in enumerate(part):
                 self.memo.update({(a, place, special, layers): (read[name], row) for name, place in at.items()})
                 self.memo.update({(b, place, special, layers): (read[name], row) for name, place in at_end.items()})
             self.progress(min(start + AT_ONCE, len(inside)), len(inside))
 
-    def _beginnings(self, pairs: Sequence[tuple[str, str]], special: bool) -> list[tuple[str, str, int, Encoding]]:
-        """(text, longer text, tokens of the text, the longer one's tokens) of those pairs whose tokens begin alike."""
+    def _beginnings(self, pairs: Sequence[tuple[str, str]], special: bool) -> list[tuple[str, str, int]]:
+        """(text, longer text, tokens of the text) of those pairs whose tokens begin alike."""
         short, longer = (self.model.encode([pair[side] for pair in pairs], special) for side in (0, 1))
-        return [(*pair, len(x.ids), y) for pair, x, y in zip(pairs, short, longer, strict=True) if begins(x, y)]
+        return [(*pair, len(x.ids)) for pair, x, y in zip(pairs, short, longer, strict=True) if begins(x, y)]
 
     def normed(self, hidden: Tensor) -> Tensor:
         """`hidden: [row, dim]` after the model's final norm, float32."""
