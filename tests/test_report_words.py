@@ -132,6 +132,29 @@ def test_pairs_that_differ_are_told_apart(told):
     assert "For Spanish–Chinese and Chinese–German, at no middle layer" in answer.found[1]
 
 
+def test_pairs_that_a_control_was_falsely_taught_answer_nothing(told):
+    """S is 0 between the false pairs of a model with true bridges: no sign that its translations do not meet."""
+    rows = everything(made.similarity)
+    flat = dict.fromkeys(made.PAIRS, 0.0)
+    false = [Reading(**r.row() | {"task": "multilingual/planted"}) for m in made.MODELS for r in made.similarity(m, pairs=flat)]
+    with_them, without = told(rows + false)["shared"], told(rows)["shared"]
+    names = lambda answer: [each.name for each in answer.opened]  # noqa: E731
+    # p-values differ: the tests of the run are more
+    assert (with_them.badge, with_them.found, names(with_them)) == (without.badge, without.found, names(without))
+    assert told(false)["shared"].badge == "Not measured"
+
+
+def test_an_own_word_that_leads_by_frequency_alone_names_who_leads_beyond_it(told):
+    behind = {"value": -1.0, "low": -1.2, "high": -0.8}
+    rows = [r for r in everything(made.lens) if r.measure == "anchor" and r.control is None]
+    led = [Reading(**r.row() | behind) for r in rows]
+    beyond = [Reading(**r.row() | {"measure": "anchor_excess", "value": 1.0, "low": 0.8, "high": 1.2}) for r in rows if r.group == "es:en"]
+    (said,) = [text for text in told(led + beyond)["anchored"].found if "Spanish" in text]
+    assert "they are not anchored in another type" in said and said.endswith(
+        "the English word is ahead of what words of its frequency explain."
+    )
+
+
 def test_an_own_word_that_leads_everywhere_contradicts_an_anchor(told):
     rows = [Reading(**row.row() | {"value": -1.0, "low": -1.2, "high": -0.8}) for row in everything(made.lens) if row.measure == "anchor"]
     answer = told(rows)["anchored"]

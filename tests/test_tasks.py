@@ -385,3 +385,11 @@ def test_a_suite_names_tasks_that_there_are():
     for names in SUITES.values():
         assert len(names) == len(set(names))
         assert [name for name in names if name.partition("/")[0] in domains and name not in known] == []
+
+
+def test_of_the_scenes_the_first_alone_have_their_harder_negatives():
+    """Three texts more for each; what random negatives are held against stays whole."""
+    sets = find("multilingual/similarity")("sound", given()).sets
+    assert {name: len(concepts) for name, concepts in sets.items()} == {"test": 500, "test-never-bridged": 250}
+    for concepts, many in ((sets["test"], 250), (sets["test-never-bridged"], 100)):
+        assert all(c.contrasts for c in concepts[:many]) and not any(c.contrasts for c in concepts[many:])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from semhub.report.folder import Run
 from semhub.report.items import Items, items_of
 from semhub.report.words import control_name, count, kinds, listing, pair_name, span, type_name, verdict_name, with_interval, written
+from semhub.verdicts.evidence import TAUGHT_IN
 from semhub.verdicts.slices import Estimate
 from semhub.verdicts.verdict import CONTRADICTED, SUPPORTED, UNDECIDED, Control, Verdict
 
@@ -67,7 +68,6 @@ NEEDED = {
     "last-layer": "the last layers turn to the own word",
     "right-over-wrong": "the right word is spoken, and not any word",
 }
-ASIDE = ("multilingual/planted",)  # pairs that mean different things: what is found there answers none of the questions
 FIRST, SIZES = ("unmeasured", "no-interval", "few", "mechanics"), ("small", "p")  # reasons that leave no other, and those that come last
 MEANS = {
     "shared": "S, the mean cosine of matching pairs minus that of unrelated ones",
@@ -113,8 +113,8 @@ class Answer:
 
 
 def answers(run: Run) -> list[Answer]:
-    """The three claims of the paper, whether or not the run measured them."""
-    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in ASIDE]) for claim in CLAIMS]
+    """The three claims of the paper, whether or not the run measured them; what a control was taught is no part of them."""
+    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in TAUGHT_IN]) for claim in CLAIMS]
 
 
 def answer(run: Run, claim: str, found: Sequence[Verdict]) -> Answer:

@@ -150,9 +150,8 @@ def _decode_media(ask: DecodeMedia) -> Work:
 
 def _repaint(ask: Repaint) -> Work:
     settings = (len(ask.writes) or 1) * len(ask.strengths)
-    rows = len(ask.prompts) * (
-        1 + (settings if ask.target is None else settings + len(ask.neutral) + len(ask.controls))
-    )  # a choice sweeps half of them
+    beside = 0 if ask.target is None else len(ask.neutral) + len(ask.controls)
+    rows = len(ask.prompts) * (1 + settings + beside)  # a choice sweeps half of them
     prompts = [prompt.text for prompt in ask.prompts]
     return Work(prompts * max(1, rows // max(1, len(prompts)))) if ask.answers else _generated(prompts, rows, ask.sampled)
 

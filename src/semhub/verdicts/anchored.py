@@ -55,11 +55,10 @@ class Lead:
     right: Curve
     top: Estimate | None = None
 
-    def beyond_wrong(self, candidates: int) -> Estimate | None:
-        """The highest lead beyond that of wrong words in the middle layers, of so many candidates (without wrong words: the plain lead)."""
-        inner = middle(self.beyond or self.curve, self.last)
-        found = peak(inner)
-        return found and widened(found, len(inner) * candidates)
+    @property
+    def beyond_wrong(self) -> Curve:
+        """The lead beyond that of wrong words in the middle layers; where none were looked up, the plain lead."""
+        return middle(self.beyond or self.curve, self.last)
 
 
 def cases(evidence: Evidence, model: Subject, limits: Thresholds) -> list[Case]:
@@ -113,15 +112,16 @@ def frequency(lead: Lead, here: Estimate, limits: Thresholds, places: int = 1) -
 
 def anchor_of(own: str, leads: Mapping[str, Lead]) -> str:
     """The type that leads the own word by most beyond what wrong words of it do, for sure; the own type where none does."""
-    sure = {type: lead.beyond_wrong(len(leads)) for type, lead in leads.items()}
-    ahead = {type: found.value for type, found in sure.items() if found and (found.low if found.interval else found.value) > 0}
+    tops = {type: (top, len(leads) * len(lead.beyond_wrong)) for type, lead in leads.items() if (top := peak(lead.beyond_wrong))}
+    sure = {type: widened(top, places) for type, (top, places) in tops.items()}
+    ahead = {type: found.value for type, found in sure.items() if (found.low if found.interval else found.value) > 0}
     return max(ahead, key=lambda type: ahead[type], default=own)
 
 
 def common(named: list[tuple[str, Mapping[str, Lead]]]) -> str | None:
     """The anchor of most types of prompt; of equals, the one with the larger leads; None where none has another type's."""
-    strength = lambda leads, type: leads[type].beyond_wrong(1).value  # noqa: E731
-    weight = lambda type: (sum(a == type for a, _ in named), sum(strength(leads, a) for a, leads in named if a == type))  # noqa: E731
+    strength = lambda lead: peak(lead.beyond_wrong).value  # noqa: E731
+    weight = lambda type: (sum(a == type for a, _ in named), sum(strength(leads[a]) for a, leads in named if a == type))  # noqa: E731
     return max(sorted({a for a, _ in named}), key=weight, default=None)
 
 
@@ -197,7 +197,7 @@ def chance(items: pd.DataFrame, own: str, lead: Lead, inner: list[Estimate]) -> 
 def remaining(rows: pd.DataFrame, lead: Lead, split: str | None, anchor: str) -> Iterator[str]:
     """What stands against it whatever the verdict is: a lead beyond frequency alone, other readers and other items that do not see it."""
     if lead.type == anchor and lead.beyond and not (lead.top.interval and lead.top.low > 0):
-        beyond = peak(middle(lead.beyond, lead.last))
+        beyond = peak(lead.beyond_wrong)
         yield (
             f"Beyond wrong words of the same frequency {anchor} leads by {told(beyond)} at layer {beyond.at:g}; the plain difference of "
             "Eq. 2, which frequency and script move as well, does not show it."

@@ -44,6 +44,9 @@ NULLS: Mapping[str, Null] = {
     "zh-dominant": Null(()),
 }
 
+# What is found there answers no question about a model: it asks what a control was taught.
+TAUGHT_IN = tuple(null.taught_in for null in NULLS.values() if null.taught_in)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -92,14 +92,16 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
     p = p if p is None or chosen_apart else min(1.0, p * tried(changes))
     ends = {"effect": effect.value, "low": effect.low, "high": effect.high, "n": effect.n, "split": split}
     verdict = replace(verdict, **ends, p_raw=p, controls=controls)
-    absent = missing(controls, layer, evidence.last_layer(model, task, measure), limits)
+    last = evidence.last_layer(model, task, measure)
+    absent = missing(controls, layer, last, limits)
     drift = evidence.rows(task, model.name, "drift", group=group, layer=layer)
     objections = tuple(remaining(drift, chosen_apart, strength, limits))
-    upper = upper_end(changes, evidence.last_layer(model, task, measure), limits)
-    return Case(verdict, limits.push, upper, tuple(absent), objections, judged=judged(rows, layer, strength, ways))
+    return Case(
+        verdict, limits.push, highest_end(changes, last, limits), tuple(absent), objections, judged=judged(rows, layer, strength, ways)
+    )
 
 
-def upper_end(changes: pd.DataFrame, last: float, limits: Thresholds) -> float | None:
+def highest_end(changes: pd.DataFrame, last: float, limits: Thresholds) -> float | None:
     """The highest upper end of all settings between the first and the last layer; None without one that has an interval.
 
     Where no prompt of n changed at all, resampling knows no spread: there it is what a share of which n showed none can still be
