@@ -255,7 +255,8 @@ def test_sounds_as_files_of_the_data_set_need_its_parquet_form(hub):
 
 
 def test_the_content_of_a_file_of_another_format():
-    soundfile = pytest.importorskip("soundfile")
+    import soundfile
+
     held = io.BytesIO()
     soundfile.write(held, np.stack([0.5 * np.sin(np.arange(4410) / 9)] * 2, 1), 44100, format="FLAC")
     samples, rate = heard(held.getvalue())
