@@ -167,8 +167,13 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     network = LlamaForCausalLM(configuration(recipe.shape, words)).to(accelerator.device)
     if recipe.apart is not None:
         apart.separate(network, recipe, words)
-    loss_of = torch.compile(next_token_loss, dynamic=False) if compile else next_token_loss
+    loss_of = compiled(next_token_loss, accelerator.device) if compile else next_token_loss
     return network, learn(network, recipe.training, partial(_batches, windows), loss_of, work, accelerator, progress)
+
+
+def compiled(loss_of: Callable, device: torch.device, dynamic: bool = False) -> Callable:
+    """The loss as one program; on CUDA, where so small a network waits for its launches, as one recorded graph for each shape."""
+    return torch.compile(loss_of, dynamic=dynamic, mode="reduce-overhead" if device.type == "cuda" and not dynamic else None)
 
 
 def accelerated(device: str | None) -> Accelerator:

@@ -46,7 +46,7 @@ def train_senses(
     network, processor = built(recipe, every_english_text())
     network.to(accelerator.device)
     batches = _Batches(recipe, processor, seed, work)
-    loss_of = torch.compile(text_loss, dynamic=True) if compile else text_loss
+    loss_of = grow.compiled(text_loss, accelerator.device, dynamic=True) if compile else text_loss
     losses = grow.learn(network, recipe.training, batches.since, loss_of, work, accelerator, progress)
     grow.finish(network, processor, losses, work, out)
     return out
