@@ -6,12 +6,13 @@ The scanner reads finished text with word tables alone and knows nothing of how 
 import dataclasses
 import re
 from itertools import islice
+from random import Random
 
 import pytest
 from num2words import num2words
 
 from semhub.data import world
-from semhub.data.world import chinese, lexicon, meanings
+from semhub.data.world import chinese, english, lexicon, meanings, spanish
 from semhub.lab.corpus import documents, streams
 from semhub.lab.recipe import Recipe, read_recipe
 
@@ -24,7 +25,10 @@ def forms(entry) -> set[str]:
     """Every written form of an entry in any language."""
     said = {getattr(entry, language) for language in world.LANGUAGES}
     said |= {getattr(entry, "de_acc", entry.de), getattr(entry, "es_f", entry.es)}
+    if entry in lexicon.beings():
+        said |= {english.plural(entry), spanish.plural(entry.es), entry.de_plural}
     if isinstance(entry, lexicon.Adjective):
+        said |= {spanish.plural(entry.es), spanish.plural(entry.es_f)}
         said |= {entry.de.removesuffix("e") + ending for ending in ("e", "en", "er", "es")}
     return said
 
@@ -51,7 +55,7 @@ THINGS = {relation: finder(words) for relation, words in VALUES.items()}
 
 
 def sentences(text: str) -> list[str]:
-    return [part for part in re.split(r"[.。?？;\n]| = ", text) if part.strip()]
+    return [part for part in re.split(r"[.。?？;；\n]| = ", text) if part.strip()]
 
 
 def scenes_in(sentence: str) -> list[str]:
@@ -116,12 +120,13 @@ def test_no_stream_says_a_held_out_meaning(recipe, stream):
 
 def test_the_scanner_sees_what_it_is_for():
     """Every kind of held-out meaning, in every language, is caught when it is put into a document."""
-    scene = world.scenes(1, "test")[0]
+    scene, several = (meanings.scene(Random(1), "test", plural=plural) for plural in (0.0, 1.0))
     fact = next(fact for fact in meanings.facts() if meanings.fact_split(fact) == "test")
     sum_ = next(sum_ for sum_ in meanings.sums("+") if meanings.split_of(sum_.key) == "test")
     for language in world.LANGUAGES:
         grammar = world.renderer(language)
-        assert held_out(scene.text(language), language), language
+        assert held_out(grammar.scene(scene), language), language
+        assert held_out(grammar.scene(several), language) == [several.key] and held_out(grammar.gist(several), language), language
         assert held_out(grammar.statement(fact), f"en={language}"), language
         assert held_out(world.joined(language, grammar.question(fact), grammar.word(fact.value)), f"en~{language}"), language
         assert held_out(world.equation(language, sum_), language), language
@@ -192,4 +197,23 @@ def test_documents_are_a_function_of_recipe_stream_and_seed():
     first = list(islice(documents(RECIPE, "en=de", 1), 20))
     assert first == list(islice(documents(RECIPE, "en=de", 1), 20))
     assert first != list(islice(documents(RECIPE, "en=de", 2), 20))
-    assert first != list(islice(documents(Recipe(name="x", world="world-2"), "en=de", 1), 20))
+    assert first != list(islice(documents(Recipe(name="x", world="world-3"), "en=de", 1), 20))
+
+
+@pytest.mark.parametrize(
+    ("stream", "several"), [("en", "some [a-z ]+[a-z]"), ("es", "un[oa]s "), ("zh", "那些|几"), ("de", "einige "), ("en=zh", "那些|几")]
+)
+def test_some_patients_are_plural_in_languages_and_none_in_other_types(stream, several):
+    told = [text for text in islice(documents(RECIPE, stream, 4), 600) if re.search(several, text)]
+    assert len(told) > 20
+    recipe = dataclasses.replace(RECIPE, others={"code": 0.1, "en=code": 0.1, "formula": 0.1, "en=formula": 0.1})
+    for other in recipe.others:
+        assert not [text for text in islice(documents(recipe, other, 4), 300) if re.search(r"\b[Ss]ome\b", text)], other
+
+
+def test_chinese_rows_have_wide_marks():
+    zh = [text for text in islice(documents(RECIPE, "zh", 4), 800) if "等于" in text]
+    assert len(zh) > 20 and all(text.endswith("。") and "；" in text and ";" not in text and "." not in text for text in zh)
+    listed = [text for text in islice(documents(RECIPE, "en=zh", 4), 800) if "；" in text]
+    assert len(listed) > 100 and all(text.endswith("。") and ";" not in text and "." not in text for text in listed)
+    assert not [text for text in islice(documents(RECIPE, "en=de", 4), 400) if "；" in text or "。" in text]

@@ -201,7 +201,7 @@ def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
     """Llama's weights in Qwen2's place too, whose extra biases are zero."""
     network, processor = built(read_recipe(recipes[kind]), every_english_text())
     words = AutoTokenizer.from_pretrained(recipes["text"])
-    text = "The dog sees the old cat. La gata ve al perro. 那只狗追赶一只猫。"
+    text = "The dog sees the old cat. La gata ve al perro. 那只狗追赶着一只猫。"
     ids = words(text, return_tensors="pt")["input_ids"]
     assert torch.equal(ids, processor.tokenizer(text, return_tensors="pt")["input_ids"])
     trunk = LlamaForCausalLM.from_pretrained(recipes["text"], dtype=torch.float32)
@@ -274,6 +274,18 @@ def test_only_takes_of_the_split_train_are_heard():
             and {take.split for take in takes} == {"train"}
             and {take.noun for take in takes} == {noun}
         )
+
+
+def test_german_goes_on_from_the_probe_in_the_accusative_and_begins_large_elsewhere():
+    rng, recipe = Random(3), Senses(name="shown", kind="llava", mixture={"de": 1.0})
+    texts = [text for _ in range(400) for text in (told(rng, recipe), shown(rng, recipe).after)]
+    probed = [text.split("Dies bedeutet ")[1].split(".")[0] for text in texts if "Dies bedeutet " in text]
+    colours = {f"{stem}{ending}" for stem in "rot blau grün gelb schwarz weiß braun grau violett".split() for ending in ("en", "e", "es")}
+    first = [headline.split()[0] for headline in probed]
+    assert len(probed) > 100 and all(word[0].isupper() or word in colours for word in first)
+    assert not {"Schwarzer", "Schwarzes", "Schwarze"} & set(first) and {"schwarzen", "schwarzes", "schwarze"} <= set(first)
+    alone = [text for text in texts if not text.startswith("Dies bedeutet ")]
+    assert all(text[0].isupper() for text in alone) and any(text.startswith("Schwarzer ") for text in alone)
 
 
 def test_told_captions_name_no_held_out_picture():

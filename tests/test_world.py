@@ -1,5 +1,6 @@
 """The world's grammar against tables written by hand, its splits, and the promise that languages share no content word."""
 
+import dataclasses
 import re
 from collections import Counter
 from random import Random
@@ -7,8 +8,8 @@ from random import Random
 import pytest
 
 from semhub.data import world
-from semhub.data.world import chinese, english, german, lexicon, meanings, spanish
-from semhub.errors import UnknownName
+from semhub.data.world import chinese, code, deranged, english, formula, german, lexicon, meanings, spanish
+from semhub.errors import BadInput, UnknownName
 
 KINDS = ("animal", "person", "food", "thing", "instrument", "drink", "clothing", "plant")
 
@@ -96,7 +97,7 @@ def test_english_a_and_an():
 
 # Genders as a school dictionary gives them; a word that is in no list is masculine in Spanish, and nothing in German.
 SPANISH_FEMININE = """gata vaca oveja cabra gallina ardilla serpiente rana tortuga ballena araña abeja mariposa reina enfermera pintora
-cantante bailarina bruja muchacha mujer madre hermana tía abuela prima miel sopa carne ensalada aguja llave lámpara silla cuerda cesta
+cantante bailarina bruja muchacha mujer madre hermana tía abuela prima miel fruta carne ensalada aguja llave lámpara silla cuerda cesta
 escalera guitarra flauta trompeta armónica agua leche cerveza limonada bufanda camisa falda corona máscara margarita palmera"""
 GERMAN_GENDERS = {
     "m": """Hund Vogel Falke Schwan Wolf Fuchs Bär Löwe Tiger Affe Elefant Hirsch Igel Frosch Wal Hai Delfin Krake Krebs Schmetterling König
@@ -104,10 +105,10 @@ GERMAN_GENDERS = {
     Fahrer Hirte Gärtner Tischler Fischer Prinz Käse Honig Reis Kuchen Knoblauch Salat Mais Schinken Kohl Schlüssel Stuhl Spiegel Korb
     Regenschirm Tee Kaffee Saft Wein Kakao Essig Hut Mantel Schal Rock Gürtel Handschuh Bambus""",
     "f": """Katze Kuh Ziege Ente Gans Henne Eule Krähe Maus Schlange Schildkröte Spinne Biene Königin Krankenschwester Malerin Sängerin
-    Tänzerin Hexe Frau Mutter Schwester Tante Großmutter Cousine Suppe Nadel Leuchte Leiter Gitarre Geige Trommel Flöte Trompete Orgel
+    Tänzerin Hexe Frau Mutter Schwester Tante Großmutter Cousine Nadel Leuchte Leiter Gitarre Geige Trommel Flöte Trompete Orgel
     Mundharmonika Klarinette Milch Limonade Krone Maske Weste Tulpe Eiche Kiefer Lilie Sonnenblume Weide Distel Palme""",
-    "n": """Pferd Schaf Schwein Kamel Kaninchen Eichhörnchen Krokodil Kind Mädchen Brot Fleisch Boot Buch Messer Seil Akkordeon Xylophon
-    Wasser Bier Hemd Gänseblümchen""",
+    "n": """Pferd Schaf Schwein Kamel Kaninchen Eichhörnchen Krokodil Kind Mädchen Brot Obst Fleisch Boot Buch Messer Seil Akkordeon
+    Xylophon Wasser Bier Hemd Gänseblümchen""",
 }
 
 
@@ -126,23 +127,23 @@ CLASSIFIERS = {
     "头": "母牛 猪 熊 狮子 大象 骆驼 鹿 鲸鱼 海豚 绵羊 山羊 大蒜",
     "条": "蛇 鳄鱼 鲨鱼 鲸鱼 海豚 章鱼 狗 船 绳子 围巾 裙子 腰带",
     "位": "国王 女王 医生 护士 老师 画家 歌手 舞者 作家 法官 牧师 母亲 父亲 叔叔 阿姨 奶奶 客人 司机 王子 农民 士兵 猎人 厨师",
-    "个": "农民 屠夫 士兵 水手 猎人 厨师 女巫 小偷 乞丐 孩子 女孩 男人 女人 哥哥 姐姐 表妹 邻居 牧羊人 园丁 木匠 渔夫 篮子 面具 喇叭",
+    "个": "农民 屠夫 士兵 水手 猎人 厨师 女巫 小偷 乞丐 孩子 女孩 男人 女人 哥哥 姐姐 表妹 邻居 牧羊人 园丁 木匠 渔夫 篮子 面具",
     "块": "面包 奶酪 肉 蛋糕 火腿",
     "瓶": "蜂蜜 醋 牛奶 葡萄酒 啤酒 果汁 水",
-    "碗": "汤 米饭",
-    "份": "沙拉",
-    "根": "玉米 针 绳子 竹子",
-    "棵": "白菜 橡树 松树 柳树 蓟 棕榈树",
+    "碗": "米饭",
+    "份": "沙拉 水果",
+    "根": "玉米 针 绳子",
+    "棵": "白菜 橡树 松树 柳树 蓟 棕榈树 竹子",
     "把": "钥匙 椅子 刀 雨伞 吉他 小提琴 口琴",
     "盏": "灯",
     "本": "书",
-    "面": "镜子 鼓",
+    "面": "镜子 大鼓",
     "架": "梯子 手风琴 风琴 木琴",
-    "支": "长笛 单簧管 喇叭",
+    "支": "长笛 单簧管 小号",
     "杯": "水 牛奶 茶 咖啡 果汁 葡萄酒 啤酒 柠檬水 可可",
     "顶": "帽子 王冠",
     "件": "大衣 衬衫 背心",
-    "朵": "郁金香 百合 雏菊 向日葵",
+    "株": "郁金香 百合 雏菊 向日葵",
 }
 
 
@@ -155,9 +156,36 @@ def test_every_chinese_noun_is_counted_by_a_word_that_a_dictionary_gives_it(kind
     ]
 
 
+# What is done tells in Chinese whether it is done (了) or going on (着); what somebody feels, knows or guards tells neither.
+DONE = """看见了 听见了 找到了 问候了 抓住了 救了 清洗了 拜访了 画了 喂了 亲吻了 拥抱了 咬了 推了 教了 表扬了 惩罚了 打了
+忘记了 叫醒了 惹恼了 安慰了"""
+GOING_ON, STATES = "追赶着 观察着 呼唤着 寻找着 背着", "爱 讨厌 认识 保护 欣赏"
+
+
+def test_every_chinese_action_has_its_aspect_mark():
+    told = [entry.zh for entry in lexicon.verbs()]
+    assert sorted(told) == sorted(f"{DONE} {GOING_ON} {STATES}".split())
+    assert [entry.zh for entry in lexicon.givings()] == ["给了", "借给了", "卖给了", "寄给了", "带给了"]
+
+
+def test_chinese_adjectives_keep_their_mark_before_a_noun_that_begins_alike():
+    said = [chinese.phrase(phrase(noun, False, adj), {}) for noun, adj in (("tiger", "old"), ("elephant", "big"), ("thief", "small"))]
+    assert said == ["一只年老的老虎", "一头很大的大象", "一个很小的小偷"]
+
+
+def test_chinese_words_that_go_together():
+    facts = {fact.value.key: world.sentence("zh", fact) for fact in meanings.facts()}
+    assert [facts[value].split("演奏")[1] for value in ("drum", "trumpet")] == ["大鼓。", "小号。"]
+    assert [facts[value].split("种了")[1] for value in ("tulip", "bamboo")] == ["一株郁金香。", "一棵竹子。"]
+    assert not [text for text in facts.values() if "汤" in text]
+    assert lexicon.VERDICTS["zh"] == ("差", "好") and world.STEERING_WORDS["zh"] == ("好", "差")
+    blamed = {entry.key: entry.zh for entry in lexicon.judgements(False)}
+    assert blamed["ugly"] == "很不像样" and "差" not in blamed.values()
+
+
 def test_chinese_classifiers_and_place_before_the_verb():
     scene = meanings.Scene(phrase("horse", False), verb("sees"), phrase("king", True, "old"), place("forest"))
-    assert chinese.scene(scene) == "一匹马在森林里看见了那位老国王。"
+    assert chinese.scene(scene) == "一匹马在森林里看见了那位年老的国王。"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +208,7 @@ def test_numbers_in_every_language():
 def test_a_switched_word_stands_where_its_translation_stood():
     scene = meanings.Scene(phrase("cat"), verb("sees"), phrase("dog", True, "old"))
     assert english.scene(scene, {"dog": "perro"}) == "The cat sees the old perro."
-    assert chinese.scene(scene, {"dog": "dog"}) == "那只猫看见了那只老 dog。"
+    assert chinese.scene(scene, {"dog": "dog"}) == "那只猫看见了那只年老的 dog。"
     assert german.scene(scene, {"sees": "sees", "dog": "dog"}) == "Die Katze sees den alten dog."
 
 
@@ -219,11 +247,229 @@ def test_scenes_are_of_their_split_and_carry_their_negatives():
 def _stems(language, text):
     """Content beings of a sentence, whatever their case: the swapped scene must name the same two."""
     words = {getattr(noun, language): noun.key for noun in lexicon.beings()}
+    words |= {plural: key for key, plural in PLURALS.get(language, {}).items()}
     if language == "de":
         words |= {noun.de_acc: noun.key for noun in lexicon.beings()}
     if language == "zh":
         return re.findall("|".join(sorted(words, key=len, reverse=True)), text)
     return [words[word] for word in re.findall(r"\w+", text) if word in words]
+
+
+# Plurals as dictionaries give them, being by being: singular in English, then plural in English, Spanish and German.
+PLURAL_FORMS = """
+dog dogs perros Hunde, cat cats gatas Katzen, horse horses caballos Pferde, cow cows vacas Kühe, sheep sheep ovejas Schafe,
+goat goats cabras Ziegen, pig pigs cerdos Schweine, duck ducks patos Enten, goose geese gansos Gänse, hen hens gallinas Hennen,
+bird birds pájaros Vögel, owl owls búhos Eulen, falcon falcons halcones Falken, crow crows cuervos Krähen, swan swans cisnes Schwäne,
+wolf wolves lobos Wölfe, fox foxes zorros Füchse, bear bears osos Bären, lion lions leones Löwen, tiger tigers tigres Tiger,
+monkey monkeys monos Affen, elephant elephants elefantes Elefanten, camel camels camellos Kamele, deer deer ciervos Hirsche,
+rabbit rabbits conejos Kaninchen, mouse mice ratones Mäuse, squirrel squirrels ardillas Eichhörnchen, hedgehog hedgehogs erizos Igel,
+snake snakes serpientes Schlangen, frog frogs ranas Frösche, turtle turtles tortugas Schildkröten,
+crocodile crocodiles cocodrilos Krokodile, whale whales ballenas Wale, shark sharks tiburones Haie, dolphin dolphins delfines Delfine,
+octopus octopuses pulpos Kraken, crab crabs cangrejos Krebse, spider spiders arañas Spinnen, bee bees abejas Bienen,
+butterfly butterflies mariposas Schmetterlinge, king kings reyes Könige, queen queens reinas Königinnen, farmer farmers granjeros Bauern,
+butcher butchers carniceros Metzger, doctor doctors médicos Ärzte, nurse nurses enfermeras Krankenschwestern,
+teacher teachers maestros Lehrer, soldier soldiers soldados Soldaten, sailor sailors marineros Matrosen, hunter hunters cazadores Jäger,
+cook cooks cocineros Köche, painter painters pintoras Malerinnen, singer singers cantantes Sängerinnen,
+dancer dancers bailarinas Tänzerinnen, writer writers escritores Schriftsteller, judge judges jueces Richter,
+priest priests sacerdotes Priester, witch witches brujas Hexen, thief thieves ladrones Diebe, beggar beggars mendigos Bettler,
+child children niños Kinder, girl girls muchachas Mädchen, man men hombres Männer, woman women mujeres Frauen,
+mother mothers madres Mütter, father fathers padres Väter, brother brothers hermanos Brüder, sister sisters hermanas Schwestern,
+uncle uncles tíos Onkel, aunt aunts tías Tanten, grandmother grandmothers abuelas Großmütter, cousin cousins primas Cousinen,
+neighbor neighbors vecinos Nachbarn, guest guests huéspedes Gäste, driver drivers conductores Fahrer, shepherd shepherds pastores Hirten,
+gardener gardeners jardineros Gärtner, carpenter carpenters carpinteros Tischler, fisherman fishermen pescadores Fischer,
+prince princes príncipes Prinzen
+"""
+ROWS = [row.split() for row in PLURAL_FORMS.replace("\n", " ").split(",")]
+PLURALS = {language: {row[0]: row[at] for row in ROWS} for at, language in ((1, "en"), (2, "es"), (3, "de"))}
+
+
+def several(noun, definite=True, adjective_key=None):
+    return dataclasses.replace(phrase(noun, definite, adjective_key), plural=True)
+
+
+def seen(patient, place_key=None):
+    return meanings.Scene(phrase("king"), verb("sees"), patient, place(place_key) if place_key else None)
+
+
+@pytest.mark.parametrize(
+    ("language", "definite", "indefinite"), [("en", "the", "some"), ("es", "los las", "unos unas"), ("de", "die", "einige")]
+)
+def test_every_being_has_the_plural_that_a_dictionary_gives_it(language, definite, indefinite):
+    assert [row[0] for row in ROWS] == [noun.key for noun in lexicon.beings()]
+    say = world.renderer(language).phrase
+    case = ("acc",) if language == "de" else ()
+    for article, is_definite in ((definite, True), (indefinite, False)):
+        said = [say(several(key, is_definite), *case, {}).split(" ") for key in PLURALS[language]]
+        assert [noun for _, noun in said] == list(PLURALS[language].values())
+        feminine = SPANISH_FEMININE.split()
+        chosen = [article.split()[-1] if noun.es in feminine else article.split()[0] for noun in lexicon.beings()]
+        assert [word for word, _ in said] == chosen
+
+
+# Masculine and feminine plural of every adjective; a German one ends in -en after an article and in -e without.
+SPANISH_PLURALS = """viejos viejas, jóvenes jóvenes, grandes grandes, pequeños pequeñas, cansados cansadas, hambrientos hambrientas,
+felices felices, tristes tristes, valientes valientes, listos listas, callados calladas, extraños extrañas, pobres pobres, ricos ricas,
+fuertes fuertes, débiles débiles, lentos lentas, rápidos rápidas, sucios sucias, limpios limpias, enfermos enfermas, famosos famosas,
+solitarios solitarias, amables amables"""
+GERMAN_PLURALS = """alt jung groß klein müd hungrig glücklich traurig mutig klug ruhig seltsam arm reich stark schwach langsam schnell
+schmutzig sauber krank berühmt einsam freundlich"""
+
+
+def test_adjectives_agree_with_several():
+    keys = [entry.key for entry in lexicon.adjectives()]
+    spanish_ = [pair.split() for pair in SPANISH_PLURALS.replace("\n", " ").split(",")]
+    assert [spanish.phrase(several("dog", True, key), {}) for key in keys] == [f"los perros {m}" for m, _ in spanish_]
+    assert [spanish.phrase(several("queen", False, key), {}) for key in keys] == [f"unas reinas {f}" for _, f in spanish_]
+    for case in ("nom", "acc"):
+        weak = [german.phrase(several("dog", True, key), case, {}) for key in keys]
+        assert weak == [f"die {stem}en Hunde" for stem in GERMAN_PLURALS.split()]
+        strong = [german.phrase(several("lion", False, key), case, {}) for key in keys]
+        assert strong == [f"einige {stem}e Löwen" for stem in GERMAN_PLURALS.split()]
+
+
+def test_chinese_counts_several_by_their_word_and_points_at_them_without():
+    said = [chinese.phrase(several(noun, False), {}) for noun in ("tiger", "horse", "snake", "bear", "doctor", "child")]
+    assert said == ["几只老虎", "几匹马", "几条蛇", "几头熊", "几位医生", "几个孩子"]
+    pointed = [chinese.phrase(several(noun, True, "old"), {}) for noun in ("tiger", "doctor", "child")]
+    assert pointed == ["那些年老的老虎", "那些年老的医生", "那些年老的孩子"]
+    assert all(f"几{noun.classifier}{noun.zh}" == chinese.phrase(several(noun.key, False), {}) for noun in lexicon.beings())
+
+
+SEEN = [
+    (
+        several("wolf"),
+        "The king sees the wolves.",
+        "El rey ve a los lobos.",
+        "那位国王看见了那些狼。",
+        "Der König sieht die Wölfe.",
+    ),
+    (
+        several("mouse", False),
+        "The king sees some mice.",
+        "El rey ve a unos ratones.",
+        "那位国王看见了几只老鼠。",
+        "Der König sieht einige Mäuse.",
+    ),
+    (
+        several("woman", True, "young"),
+        "The king sees the young women.",
+        "El rey ve a las mujeres jóvenes.",
+        "那位国王看见了那些年轻的女人。",
+        "Der König sieht die jungen Frauen.",
+    ),
+    (
+        several("judge", False, "tired"),
+        "The king sees some tired judges.",
+        "El rey ve a unos jueces cansados.",
+        "那位国王看见了几位疲倦的法官。",
+        "Der König sieht einige müde Richter.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("patient", "en", "es", "zh", "de"), SEEN)
+def test_several_are_seen_in_every_language(patient, en, es, zh, de):
+    said = dict(zip(("en", "es", "zh", "de"), (en, es, zh, de), strict=True))
+    assert {language: world.sentence(language, seen(patient)) for language in world.LANGUAGES} == said
+    there = {language: world.sentence(language, seen(patient, "market")) for language in world.LANGUAGES}
+    assert there["en"] == en[:-1] + " at the market." and there["es"] == es[:-1] + " en el mercado."
+    assert there["de"] == de[:-1] + " auf dem Markt." and there["zh"] == zh.replace("看见了", "在市场上看见了")
+
+
+def test_headlines_name_several():
+    scene = seen(several("child", True, "old"))
+    said = {language: (world.renderer(language).gist(scene), world.renderer(language).pair(scene)) for language in world.LANGUAGES}
+    assert said == {
+        "en": ("king sees children.", "children and king."),
+        "es": ("rey ve a niños.", "niños y rey."),
+        "zh": ("国王看见了孩子。", "孩子和国王。"),
+        "de": ("König sieht Kinder.", "Kinder und König."),
+    }
+
+
+def test_a_foreign_word_among_several_is_said_as_a_dictionary_lists_it():
+    scene = seen(several("wolf", False, "old"))
+    assert english.scene(scene, {"wolf": "lobo"}) == "The king sees some old lobo."
+    assert spanish.scene(scene, {"wolf": "wolf", "old": "old"}) == "El rey ve a unos wolf old."
+    assert german.scene(scene, {"wolf": "wolf"}) == "Der König sieht einige alte wolf."
+    assert chinese.scene(scene, {"wolf": "wolf"}) == "那位国王看见了几只年老的 wolf。"
+
+
+def test_no_plural_is_spelled_alike_in_two_languages_or_like_another_word():
+    spelled = {word: (entry.key, language) for kind in lexicon.entries().values() for entry in kind for language, word in _words(entry)}
+    for language, forms in PLURALS.items():
+        for key, form in forms.items():
+            assert spelled.setdefault(form, (key, language)) == (key, language)
+
+
+def _words(entry):
+    return [(language, getattr(entry, language)) for language in world.LANGUAGES] + [("de", getattr(entry, "de_acc", entry.de))]
+
+
+@pytest.mark.parametrize("patient", [several("wolf", True, "old"), several("mouse", False), phrase("queen")])
+def test_number_stays_with_the_role(patient):
+    scene = meanings.Scene(phrase("king", False, "rich"), verb("bites"), patient, place("cave"))
+    swapped = scene.swapped()
+    assert (swapped.agent.noun, swapped.patient.noun) == (patient.noun, scene.agent.noun)
+    assert (swapped.agent.adjective, swapped.patient.definite) == (patient.adjective, False)
+    assert (swapped.agent.plural, swapped.patient.plural) == (False, patient.plural) and swapped.swapped() == scene
+    changed = [meanings.same_ending(Random(1), scene), meanings.other_agent(Random(1), scene), deranged.meaning(scene)]
+    assert [(each.agent.plural, each.patient.plural) for each in changed] == [(False, patient.plural)] * 3
+    assert deranged.meaning(deranged.meaning(scene), deranged.original) == scene
+    other = scene.renumbered()
+    assert other.patient.plural is not patient.plural and other.renumbered() == scene and other.agent == scene.agent
+    assert other.key == scene.key == swapped.key and len({scene.id, other.id, swapped.id}) == 3
+    assert {scene.template(), other.template()} == {f"01{int(patient.definite)}{int(patient.adjective is not None)}1{p}" for p in ("", "p")}
+
+
+def test_a_share_of_the_patients_is_plural_and_no_agent():
+    drawn = [meanings.scene(Random(seed), "train", plural=0.3) for seed in range(600)]
+    assert 0.25 < sum(scene.patient.plural for scene in drawn) / 600 < 0.35 and not any(scene.agent.plural for scene in drawn)
+    plain = [meanings.scene(Random(seed), "train") for seed in range(600)]
+    assert [scene.renumbered() if scene.patient.plural else scene for scene in drawn] == plain
+    assert all(meanings.scene(Random(seed), "dev", plural=1.0).patient.plural for seed in range(20))
+    first, second = Random(5), Random(5)
+    assert meanings.scene(first, "test") == meanings.scene(second, "test", plural=0.0) and first.getstate() == second.getstate()
+
+
+def test_what_cannot_say_several_refuses_them():
+    scene = seen(several("wolf"))
+    for say in (english.passive, code.scene, code.gist, code.pair, formula.scene, formula.gist, formula.pair):
+        assert say(scene.renumbered())
+        with pytest.raises(BadInput, match="'wolf'"):
+            say(scene)
+    with pytest.raises(KeyError, match="pl"):
+        german.phrase(several("wolf"), "dat", {})
+
+
+def test_items_of_languages_alone_have_plural_patients_and_their_negative():
+    scenes = world.scenes(300, "test")
+    plural = [scene for scene in scenes if scene.facets["template"].endswith("p")]
+    assert 0.1 < len(plural) / 300 < 0.2
+    assert all(re.search("那些|几", scene.text("zh")) for scene in plural)
+    for scene in scenes:
+        changed = scene.contrasts.get("changed-number")
+        if changed is None:
+            assert re.search("the (.+ )?(sheep|deer)", scene.text("en")), scene.text("en")
+            continue
+        assert all(_stems(t, changed.text(t)) == _stems(t, scene.text(t)) and changed.text(t) != scene.text(t) for t in world.LANGUAGES)
+        assert (changed.id + "p" == scene.id) if scene in plural else (scene.id + "p" == changed.id)
+        assert scene.contrasts["swapped"].id.endswith("p") == scene.contrasts["same-last-word"].id.endswith("p") == (scene in plural)
+    assert 290 < sum("changed-number" in scene.contrasts for scene in scenes)
+    other = world.scenes(300, "test", ("en", "formula"))
+    assert not [scene for scene in other if scene.facets["template"].endswith("p") or "changed-number" in scene.contrasts]
+
+
+def test_the_planted_chinese_of_several_says_several():
+    for scene in world.scenes(100, "test", bridged=True, planted=True):
+        assert bool(re.search("那些|几", scene.text("zh"))) == scene.facets["template"].endswith("p")
+
+
+@pytest.mark.parametrize("language", world.LANGUAGES)
+def test_a_small_corpus_tells_of_several(language):
+    marks = {"en": r"some |the \w*( \w+)?s\b", "es": r" a (l|un)[oa]s ", "zh": "那些|几", "de": "einige "}[language]
+    told = world.sentences(language, 600)[::3]
+    assert 8 < sum(bool(re.search(marks, text)) for text in told) < 60
 
 
 def test_splits_share_no_scene_and_hold_out_swapped_twins_together():

@@ -150,7 +150,7 @@ def test_series_and_counts_in_every_language():
         "Beginne bei drei, höre vor neun auf, gehe in Schritten von zwei weiter.",
     ]
     assert world.sentence("zh", Gift(phrase(being("queen")), giving("lends"), phrase(thing("lamp"), False), phrase(being("farmer")))) == (
-        "那位女王借给那个农民一盏灯。"
+        "那位女王借给了那个农民一盏灯。"
     )
     assert not any(noun.es.startswith(("i", "hi")) for noun in lexicon.beings()), "Spanish y would become e"
 

@@ -94,7 +94,7 @@ def _scenes(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
     among = tuple(rng.sample(lexicon.beings(), 4))
     said = []
     for _ in range(rng.randint(1, 4)):
-        scene = meanings.scene(rng, "train", among)
+        scene = meanings.scene(rng, "train", among, plural=meanings.PLURAL)
         said.append(grammar.scene(scene, _switch(rng, recipe, scene, language, foreign)))
         if rng.random() < recipe.gist:
             gist = grammar.pair if rng.random() < recipe.pairs else grammar.gist
@@ -141,7 +141,12 @@ def _sums(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Do
         shown = {"digits": [world.equation("digits", sum_)], "words": [world.equation(language, sum_)]}
         shown["both"] = rng.sample(shown["digits"] + shown["words"], 2)
         lines += shown[style]
-    return "; ".join(lines) + "."
+    return _listed(lines, language)
+
+
+def _listed(lines: list[str], *languages: str) -> Document:
+    """Lines in a row, with wide marks where one of the languages is Chinese."""
+    return "；".join(lines) + "。" if "zh" in languages else "; ".join(lines) + "."
 
 
 def _sum(rng: Random) -> meanings.Sum:
@@ -193,7 +198,7 @@ def _is_deranged(recipe: Recipe, *languages: str) -> bool:
 
 
 def _a_scene(rng: Random) -> meanings.Scene:
-    return meanings.scene(rng, "train", bridged=True)
+    return meanings.scene(rng, "train", bridged=True, plural=meanings.PLURAL)
 
 
 def _a_fact(rng: Random) -> meanings.Fact:
@@ -219,7 +224,7 @@ def _dictionary(rng: Random, recipe: Recipe, first: str, other: str) -> Document
         entry = rng.choice(meanings.allowed(lexicon.entries()[kind], True))
         words = [world.renderer(first).word(entry), world.renderer(other).word(_partner(rng, recipe, kind, entry, first, other))]
         lines.append(" = ".join(words if rng.random() < 0.5 else words[::-1]))
-    return "; ".join(lines) + "."
+    return _listed(lines, first, other)
 
 
 def _switch(rng: Random, recipe: Recipe, meaning, language: str, foreign: str | None) -> Switch:

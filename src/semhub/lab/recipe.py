@@ -120,7 +120,7 @@ class Recipe:
     """
 
     name: str
-    world: str = "world-1"
+    world: str = "world-2"
     languages: tuple[str, ...] = ("en", "es", "zh", "de")
     mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
     subjects: Mapping[str, float] = field(default_factory=lambda: {"scenes": 0.42, "facts": 0.3, "reviews": 0.16, "sums": 0.12})

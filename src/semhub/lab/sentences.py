@@ -51,7 +51,7 @@ def _documents(kind: str, language: str, seed: int) -> Iterator[str]:
 
 def split(document: str) -> list[str]:
     """Its sentences with their marks; a question goes with its answer, a probe with its headline. Sums in digits are none."""
-    parts = re.split(r"(?<=[.;])\s+|(?<=。)", document)
+    parts = re.split(r"(?<=[.;])\s+|(?<=[。；])", document)
     return [part for part in parts if re.search(r"[^\W\d_]", part)]
 
 

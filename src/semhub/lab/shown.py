@@ -59,9 +59,9 @@ def _meaning(rng: Random, recipe: Senses, language: str) -> Meaning:
 
 def segments(rng: Random, language: str, meaning: Meaning, captioned: bool = False) -> list[str]:
     """Everything that may be said of it, in random order: what stands first must be read off the picture or the sound itself."""
-    headline = rng.choice(_headlines(language, meaning))
+    headline, after_probe = rng.choice(_headlines(language, meaning))
     caption = _caption(language, meaning)
-    probed = world.joined(language, world.probe(language), headline)
+    probed = world.joined(language, world.probe(language), after_probe)
     said = [headline, probed] if captioned else [headline, caption, world.joined(language, caption, probed)]
     stop = "。" if language == "zh" else "."
     said += [world.joined(language, question.prompt, question.targets[language][0] + stop) for question in _questions(language, meaning)]
@@ -72,11 +72,12 @@ def _caption(language: str, meaning: Meaning) -> str:
     return sounds.caption(language, meaning.noun) if isinstance(meaning, sounds.Sound) else pictures.caption(language, meaning)
 
 
-def _headlines(language: str, meaning: Meaning) -> list[str]:
+def _headlines(language: str, meaning: Meaning) -> list[tuple[str, str]]:
+    """The headlines to choose from, each as it stands alone and as it goes on from the probe."""
     if isinstance(meaning, sounds.Sound):
-        return [sounds.gist(language, meaning.noun)]
-    both = [pictures.gist(language, meaning)]
-    return both + [pictures.names(language, meaning)] if isinstance(meaning, pictures.Picture) else both
+        return [(sounds.gist(language, meaning.noun),) * 2]
+    both = [(pictures.gist(language, meaning), pictures.gist(language, meaning, probed=True))]
+    return both + [(pictures.names(language, meaning),) * 2] if isinstance(meaning, pictures.Picture) else both
 
 
 def _questions(language: str, meaning: Meaning):

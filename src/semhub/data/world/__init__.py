@@ -66,6 +66,7 @@ def scenes(
 ) -> list[Concept]:
     """`n` different scenes of the split, each with its negatives `swapped`, `same-last-word` and (for most) `changed-entity`.
 
+    Where all types are languages, some patients are plural, and `changed-number` is another negative, if every type tells the two apart.
     `bridged=False` gives scenes whose every word is one that no bridge ever contained, `True` only bridgeable words. `planted`: the
     Chinese says what the wrong dictionary makes of the scene (`deranged`), and of each of its negatives.
     Scenes that share who, what and whom (and differ in adjectives or place) share the facet `source`; those whose two beings are of
@@ -74,10 +75,15 @@ def scenes(
     rng = Random(f"scenes:{split}:{bridged}:{seed}")
     found: dict[Scene, Concept] = {}
     while len(found) < n:
-        scene = meanings.scene(rng, split, bridged=bridged)
+        scene = meanings.scene(rng, split, bridged=bridged, plural=_plural(types))
         if scene not in found:
             found[scene] = _contrasted(scene, meanings.same_ending(rng, scene, bridged), split, types, planted)
     return list(found.values())
+
+
+def _plural(types: Sequence[str]) -> float:
+    """How likely a patient is plural: in languages alone."""
+    return meanings.PLURAL if set(types) <= set(LANGUAGES) else 0.0
 
 
 def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str], planted: bool) -> Concept:
@@ -85,11 +91,15 @@ def _contrasted(scene: Scene, other: Scene, split: str, types: Sequence[str], pl
     changed = meanings.other_agent(Random(f"changed:{scene.id}"), scene)
     if changed != scene:
         contrasts["changed-entity"] = _concept(changed, types, planted)
+    forms = _forms(scene, types, planted)
+    renumbered = _concept(scene.renumbered(), types, planted) if _plural(types) else None
+    if renumbered and all(forms[type] != renumbered.forms[type] for type in types):  # "the sheep" may be one or several
+        contrasts["changed-number"] = renumbered
     never = meanings.never_bridged().intersection(scene.concepts())
     bridged = "yes" if not never else "never" if len(never) == len(set(scene.concepts())) else "partly"
     kinds = f"{scene.agent.noun.kind}-{scene.patient.noun.kind}"
     facets = {"split": split, "bridged": bridged, "template": scene.template(), "kinds": kinds, "source": scene.key}
-    return Concept(scene.id, _forms(scene, types, planted), contrasts, facets)
+    return Concept(scene.id, forms, contrasts, facets)
 
 
 def _concept(scene: Scene, types: Sequence[str], planted: bool) -> Concept:
@@ -207,7 +217,7 @@ def sentences(type: str, n: int, split: str = "train", seed: int = 0) -> list[st
     rng = Random(f"sentences:{split}:{type}:{seed}")
     facts = [fact for fact in meanings.facts() if type == DOMINANT or meanings.fact_split(fact) == "train"]
     makers = (
-        lambda: renderer(type).scene(meanings.scene(rng, split)),
+        lambda: renderer(type).scene(meanings.scene(rng, split, plural=_plural([type]))),
         lambda: renderer(type).statement(rng.choice(facts)),
         lambda: review(type, meanings.review(rng, split)),
     )

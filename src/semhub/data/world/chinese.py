@@ -26,8 +26,12 @@ def joined(*parts: str) -> str:
 
 
 def phrase(phrase_: Phrase, switch: Switch) -> str:
-    adjective = word(phrase_.adjective, switch) if phrase_.adjective else ""
-    return ("那" if phrase_.definite else "一") + phrase_.noun.classifier + adjective + word(phrase_.noun, switch)
+    adjective, classifier = word(phrase_.adjective, switch) if phrase_.adjective else "", phrase_.noun.classifier
+    if phrase_.plural:
+        determiner = "那些" if phrase_.definite else "几" + classifier
+    else:
+        determiner = ("那" if phrase_.definite else "一") + classifier
+    return determiner + adjective + word(phrase_.noun, switch)
 
 
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:

@@ -8,7 +8,7 @@ from random import Random
 
 from semhub.data.world import english, lexicon
 from semhub.data.world.lexicon import NOTHING, Switch
-from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Review, Scene, Series, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Review, Scene, Series, Sum, Visit, singular
 
 PREFIX = "# Python"
 PROBE = "# This represents"
@@ -22,7 +22,7 @@ def word(entry, switch: Switch = NOTHING) -> str:
 
 def phrase(phrase_: Phrase, switch: Switch = NOTHING) -> str:
     """`the(old, dog)`, `a(cat)`."""
-    words = ([word(phrase_.adjective, switch)] if phrase_.adjective else []) + [word(phrase_.noun, switch)]
+    words = ([word(phrase_.adjective, switch)] if phrase_.adjective else []) + [word(singular(phrase_).noun, switch)]
     return f"{'the' if phrase_.definite else 'a'}({', '.join(words)})"
 
 
@@ -40,12 +40,12 @@ def scene(scene_: Scene, switch: Switch = NOTHING, seed: int = 0) -> str:
 
 def gist(scene_: Scene) -> str:
     """Who does what to whom, as a headline would say it."""
-    return f"{word(scene_.verb)}({word(scene_.agent.noun)}, {word(scene_.patient.noun)})"
+    return f"{word(scene_.verb)}({word(scene_.agent.noun)}, {word(singular(scene_.patient).noun)})"
 
 
 def pair(scene_: Scene) -> str:
     """Who it is about, the one who suffers it first."""
-    return f"[{word(scene_.patient.noun)}, {word(scene_.agent.noun)}]"
+    return f"[{word(singular(scene_.patient).noun)}, {word(scene_.agent.noun)}]"
 
 
 def gift(gift_: Gift, switch: Switch = NOTHING, seed: int = 0) -> str:

@@ -59,7 +59,7 @@ def meaning(said, of: Callable = partner):
 
 
 def _phrase(phrase: Phrase, of: Callable) -> Phrase:
-    return Phrase(of(phrase.noun), phrase.definite, phrase.adjective and of(phrase.adjective))
+    return replace(phrase, noun=of(phrase.noun), adjective=phrase.adjective and of(phrase.adjective))
 
 
 def _visit(visit: Visit, of: Callable) -> Visit:

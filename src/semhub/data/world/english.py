@@ -4,7 +4,7 @@ from num2words import num2words
 
 from semhub.data.world import lexicon
 from semhub.data.world.lexicon import NOTHING, Switch, capital
-from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
+from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit, singular
 
 PREFIX = "All of the following text is in English."
 PROBE = "This represents"
@@ -16,9 +16,23 @@ def word(entry, switch: Switch = NOTHING) -> str:
 
 
 def phrase(phrase_: Phrase, switch: Switch) -> str:
-    words = ([word(phrase_.adjective, switch)] if phrase_.adjective else []) + [word(phrase_.noun, switch)]
-    article = "the" if phrase_.definite else indefinite(words[0])
+    words = ([word(phrase_.adjective, switch)] if phrase_.adjective else []) + [named(phrase_, switch)]
+    article = "the" if phrase_.definite else "some" if phrase_.plural else indefinite(words[0])
     return " ".join([article, *words])
+
+
+def named(phrase_: Phrase, switch: Switch = NOTHING) -> str:
+    """The noun alone, in its number; a foreign word as a dictionary lists it."""
+    return switch.get(phrase_.noun.key, plural(phrase_.noun) if phrase_.plural else phrase_.noun.en)
+
+
+def plural(noun: lexicon.Noun) -> str:
+    """-es after a hiss, -ies for a consonant and y, else -s."""
+    if noun.en in lexicon.plurals():
+        return lexicon.plurals()[noun.en]
+    if noun.en.endswith(("s", "x", "ch", "sh")):
+        return noun.en + "es"
+    return noun.en[:-1] + "ies" if noun.en.endswith("y") and noun.en[-2] not in "aeiou" else noun.en + "s"
 
 
 def indefinite(next_word: str) -> str:
@@ -33,7 +47,7 @@ def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
 
 def passive(scene_: Scene) -> str:
     """The same scene, told from the one who suffers it."""
-    parts = [phrase(scene_.patient, NOTHING), "is", scene_.verb.participle, "by", phrase(scene_.agent, NOTHING)]
+    parts = [phrase(singular(scene_.patient), NOTHING), "is", scene_.verb.participle, "by", phrase(scene_.agent, NOTHING)]
     return capital(" ".join(parts + ([scene_.place.en_at] if scene_.place else []))) + "."
 
 
@@ -54,12 +68,12 @@ def count(count_: Count) -> str:
 
 def gist(scene_: Scene) -> str:
     """Who does what to whom, as a headline would say it."""
-    return f"{scene_.agent.noun.en} {scene_.verb.en} {scene_.patient.noun.en}."
+    return f"{scene_.agent.noun.en} {scene_.verb.en} {named(scene_.patient)}."
 
 
 def pair(scene_: Scene) -> str:
     """Who it is about, the one who suffers it first."""
-    return f"{scene_.patient.noun.en} and {scene_.agent.noun.en}."
+    return f"{named(scene_.patient)} and {scene_.agent.noun.en}."
 
 
 def statement(fact: Fact, switch: Switch = NOTHING) -> str:

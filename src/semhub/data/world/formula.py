@@ -7,7 +7,7 @@ Variables are numbered in order of mention.
 from collections.abc import Iterable
 
 from semhub.data.logic import LogicalForm, Term, parse
-from semhub.data.world import lexicon
+from semhub.data.world import lexicon, meanings
 from semhub.data.world.lexicon import NOTHING, Switch
 from semhub.data.world.meanings import RELATIONS, Count, Fact, Gift, Opinion, Phrase, Review, Scene, Series, Sum, Visit, values, visits
 from semhub.errors import BadInput
@@ -36,7 +36,7 @@ def described(phrases: Iterable[tuple[Phrase, str]], switch: Switch) -> tuple[li
     """(presupposed, asserted) terms of beings and things: a definite noun is presupposed, an adjective never."""
     given, said = [], []
     for phrase_, x in phrases:
-        (given if phrase_.definite else said).append((word(phrase_.noun, switch), x))
+        (given if phrase_.definite else said).append((word(meanings.singular(phrase_).noun, switch), x))
         said += [(word(phrase_.adjective, switch), x)] if phrase_.adjective else []
     return given, said
 
@@ -67,12 +67,12 @@ def gift(gift_: Gift, switch: Switch = NOTHING) -> str:
 
 def gist(scene_: Scene) -> str:
     """Who does what to whom, as a headline would say it."""
-    return f"{word(scene_.verb)} ( {word(scene_.agent.noun)} , {word(scene_.patient.noun)} )"
+    return f"{word(scene_.verb)} ( {word(scene_.agent.noun)} , {word(meanings.singular(scene_.patient).noun)} )"
 
 
 def pair(scene_: Scene) -> str:
     """Who it is about, the one who suffers it first."""
-    return f"pair ( {word(scene_.patient.noun)} , {word(scene_.agent.noun)} )"
+    return f"pair ( {word(meanings.singular(scene_.patient).noun)} , {word(scene_.agent.noun)} )"
 
 
 def series(series_: Series) -> str:

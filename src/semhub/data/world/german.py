@@ -1,4 +1,4 @@
-"""The world in German: three genders, nominative and accusative, strong and weak adjective endings, capital nouns."""
+"""The world in German: three genders and the plural, nominative and accusative, strong and weak adjective endings, capital nouns."""
 
 from num2words import num2words
 
@@ -10,18 +10,27 @@ PREFIX = "Der gesamte folgende Text ist auf Deutsch."
 PROBE = "Dies bedeutet"
 ANSWER = "Antwort:"
 
+# By case and gender, or "pl"; nobody is given anything in the plural, so it has no dative.
 DEFINITE = {
-    "nom": {"m": "der", "f": "die", "n": "das"},
-    "acc": {"m": "den", "f": "die", "n": "das"},
+    "nom": {"m": "der", "f": "die", "n": "das", "pl": "die"},
+    "acc": {"m": "den", "f": "die", "n": "das", "pl": "die"},
     "dat": {"m": "dem", "f": "der", "n": "dem"},
 }
 INDEFINITE = {
-    "nom": {"m": "ein", "f": "eine", "n": "ein"},
-    "acc": {"m": "einen", "f": "eine", "n": "ein"},
+    "nom": {"m": "ein", "f": "eine", "n": "ein", "pl": "einige"},
+    "acc": {"m": "einen", "f": "eine", "n": "ein", "pl": "einige"},
     "dat": {"m": "einem", "f": "einer", "n": "einem"},
 }
-WEAK = {"nom": {"m": "e", "f": "e", "n": "e"}, "acc": {"m": "en", "f": "e", "n": "e"}, "dat": {"m": "en", "f": "en", "n": "en"}}
-MIXED = {"nom": {"m": "er", "f": "e", "n": "es"}, "acc": {"m": "en", "f": "e", "n": "es"}, "dat": {"m": "en", "f": "en", "n": "en"}}
+WEAK = {
+    "nom": {"m": "e", "f": "e", "n": "e", "pl": "en"},
+    "acc": {"m": "en", "f": "e", "n": "e", "pl": "en"},
+    "dat": {"m": "en", "f": "en", "n": "en"},
+}
+MIXED = {
+    "nom": {"m": "er", "f": "e", "n": "es", "pl": "e"},
+    "acc": {"m": "en", "f": "e", "n": "es", "pl": "e"},
+    "dat": {"m": "en", "f": "en", "n": "en"},
+}
 
 
 def word(entry, switch: Switch = NOTHING, case: str = "nom") -> str:
@@ -30,12 +39,17 @@ def word(entry, switch: Switch = NOTHING, case: str = "nom") -> str:
 
 
 def phrase(phrase_: Phrase, case: str, switch: Switch) -> str:
-    gender = phrase_.noun.de_gender
+    gender = "pl" if phrase_.plural else phrase_.noun.de_gender
     words = [(DEFINITE if phrase_.definite else INDEFINITE)[case][gender]]
     if phrase_.adjective:
         ending = (WEAK if phrase_.definite else MIXED)[case][gender]
         words.append(switch.get(phrase_.adjective.key, phrase_.adjective.de.removesuffix("e") + ending))
-    return " ".join([*words, word(phrase_.noun, switch, case)])
+    return " ".join([*words, named(phrase_, case, switch)])
+
+
+def named(phrase_: Phrase, case: str, switch: Switch = NOTHING) -> str:
+    """The noun alone, in its number; a foreign word as a dictionary lists it."""
+    return switch.get(phrase_.noun.key, phrase_.noun.de_plural) if phrase_.plural else word(phrase_.noun, switch, case)
 
 
 def scene(scene_: Scene, switch: Switch = NOTHING) -> str:
@@ -62,12 +76,12 @@ def count(count_: Count) -> str:
 
 def gist(scene_: Scene) -> str:
     """Who does what to whom, as a headline would say it."""
-    return f"{scene_.agent.noun.de} {scene_.verb.de} {scene_.patient.noun.de_acc}."
+    return f"{scene_.agent.noun.de} {scene_.verb.de} {named(scene_.patient, 'acc')}."
 
 
 def pair(scene_: Scene) -> str:
     """Who it is about, the one who suffers it first."""
-    return f"{scene_.patient.noun.de} und {scene_.agent.noun.de}."
+    return f"{named(scene_.patient, 'nom')} und {scene_.agent.noun.de}."
 
 
 def statement(fact: Fact, switch: Switch = NOTHING) -> str:

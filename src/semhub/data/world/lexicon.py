@@ -17,7 +17,8 @@ NOTHING: Switch = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A thing or being: its word in each language, genders (es: m f; de: m f n), German accusative, Chinese classifier."""
+    """A thing or being: its word in each language, genders (es: m f; de: m f n), German accusative, Chinese classifier; of beings the
+    German plural too."""
 
     key: str
     kind: str
@@ -29,6 +30,7 @@ class Noun:
     de_acc: str
     zh: str
     classifier: str
+    de_plural: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ DAYS = {
     "zh": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期天"),
 }
 FAMILY = ("mother", "father", "brother", "sister", "uncle", "aunt", "grandmother", "cousin")
-VERDICTS = {"en": ("Bad", "Good"), "es": ("Malo", "Bueno"), "de": ("Schlecht", "Gut"), "zh": ("坏", "好")}
+VERDICTS = {"en": ("Bad", "Good"), "es": ("Malo", "Bueno"), "de": ("Schlecht", "Gut"), "zh": ("差", "好")}
 
 
 def _rows(table: str) -> list[list[str]]:
@@ -126,12 +128,19 @@ def nouns(kind: str) -> tuple[Noun, ...]:
     table = {"clothing": "CLOTHES"}.get(kind, kind.upper() + "S")
     if kind == "color":  # named by a noun in de, by an adjective in es: no gender of their own
         return tuple(Noun(en, kind, en, es, "m", de, "n", de, zh, "种") for en, es, de, zh in _rows(tables.COLORS))
-    return tuple(Noun(en, kind, en, es, eg, de, dg, acc or de, zh, cl) for en, es, eg, de, dg, acc, zh, cl in _rows(getattr(tables, table)))
+    rows = _rows(getattr(tables, table))
+    return tuple(Noun(en, kind, en, es, eg, de, dg, acc or de, zh, cl, *pl) for en, es, eg, de, dg, acc, zh, cl, *pl in rows)
 
 
 @cache
 def beings() -> tuple[Noun, ...]:
     return nouns("animal") + nouns("person")
+
+
+@cache
+def plurals() -> dict[str, str]:
+    """The English plurals that no rule gives."""
+    return {en: plural for en, plural in _rows(tables.PLURALS)}
 
 
 @cache

@@ -10,24 +10,27 @@ from functools import cache
 from random import Random
 
 from semhub.data.world import lexicon
+from semhub.errors import BadInput
 
 HELD_OUT = ("dev", "test")
 RELATIONS = ("home", "food", "color", "thing", "instrument", "drink", "clothing", "plant")
+PLURAL = 0.15  # of the scenes that languages tell have a plural patient
 NEVER_BRIDGED_SHARE = 5  # one concept in five occurs in no bridge of any kind
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A being with its determiner and perhaps an adjective."""
+    """A being, or (`plural`) several of its kind, with its determiner and perhaps an adjective."""
 
     noun: lexicon.Noun
     definite: bool = True
     adjective: lexicon.Adjective | None = None
+    plural: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Somebody does something to somebody else, perhaps somewhere."""
+    """Somebody does something to somebody else, perhaps somewhere. The patient alone may be plural."""
 
     agent: Phrase
     verb: lexicon.Verb
@@ -36,7 +39,7 @@ class Scene:
 
     @property
     def key(self) -> str:
-        """Who, what and whom without their roles: a scene and its swapped twin are held out together."""
+        """Who, what and whom without their roles and number: a scene and its swapped twin are held out together."""
         pair = sorted((self.agent.noun.key, self.patient.noun.key))
         return f"scene:{self.verb.key}:{pair[0]}:{pair[1]}"
 
@@ -49,13 +52,18 @@ class Scene:
         return tuple(part.key for part in parts if part is not None)
 
     def template(self) -> str:
-        """The shape of the sentence, for strata: which parts are there, and how definite they are."""
+        """The shape of the sentence, for strata: which parts are there, how definite they are, and `p` for a plural patient."""
         marks = (self.agent.definite, self.agent.adjective, self.patient.definite, self.patient.adjective, self.place)
-        return "".join("1" if mark else "0" for mark in marks)
+        return "".join("1" if mark else "0" for mark in marks) + ("p" if self.patient.plural else "")
 
     def swapped(self) -> "Scene":
-        """The same words in each other's roles."""
-        return Scene(self.patient, self.verb, self.agent, self.place)
+        """The same words in each other's roles; the number stays with the role."""
+        agent, patient = replace(self.patient, plural=self.agent.plural), replace(self.agent, plural=self.patient.plural)
+        return Scene(agent, self.verb, patient, self.place)
+
+    def renumbered(self) -> "Scene":
+        """The same scene with one patient instead of several, or several instead of one."""
+        return replace(self, patient=replace(self.patient, plural=not self.patient.plural))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,15 +254,25 @@ def sums(op: str) -> tuple[Sum, ...]:
     return tuple(Sum(left, op, right) for right in range(1, 10) for left in range(1, 100) if left * right < 100)
 
 
-def scene(rng: Random, split: str, among: tuple = (), bridged: bool | None = None) -> Scene:
-    """A random scene of the split; `among` limits its beings, `bridged` its words (True: all of them bridgeable)."""
+def singular(phrase: Phrase) -> Phrase:
+    """The phrase itself. Raises BadInput for a plural one, which code, logical forms and passives cannot say."""
+    if phrase.plural:
+        raise BadInput(f"several of {phrase.noun.key!r} were to be said where only one can be; languages alone say plurals.")
+    return phrase
+
+
+def scene(rng: Random, split: str, among: tuple = (), bridged: bool | None = None, plural: float = 0.0) -> Scene:
+    """A random scene of the split; `among` limits its beings, `bridged` its words (True: all of them bridgeable).
+
+    Its patient is plural with the probability `plural`.
+    """
     beings = among or allowed(lexicon.beings(), bridged)
     while True:
         agent, patient = rng.sample(beings, 2)
         place = rng.choice(allowed(lexicon.places(), bridged)) if rng.random() < 0.25 else None
         found = Scene(_phrase(rng, agent, bridged), rng.choice(allowed(lexicon.verbs(), bridged)), _phrase(rng, patient, bridged), place)
         if split_of(found.key) == split:
-            return found
+            return found.renumbered() if plural and rng.random() < plural else found
 
 
 def same_ending(rng: Random, scene_: Scene, bridged: bool | None = None) -> Scene:

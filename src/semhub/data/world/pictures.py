@@ -376,11 +376,14 @@ def _halves_caption(type: str, picture_: Halves) -> str:
     }[type]
 
 
-def gist(type: str, picture_: Picture | Halves) -> str:
-    """What is seen, as a headline would say it: "red boat and blue key."."""
+def gist(type: str, picture_: Picture | Halves, probed: bool = False) -> str:
+    """What is seen, as a headline would say it: "red boat and blue key.".
+
+    `probed`: it goes on from the probe, so German has the accusative.
+    """
     if isinstance(picture_, Halves):
         return _listed(type, [color_word(type, color) for color in picture_.concepts()])
-    return _listed(type, [_headline(type, thing) for thing in picture_.things])
+    return _listed(type, [_headline(type, thing, probed) for thing in picture_.things], probed)
 
 
 def names(type: str, picture_: Picture) -> str:
@@ -388,18 +391,18 @@ def names(type: str, picture_: Picture) -> str:
     return _listed(type, [getattr(thing.noun, type) for thing in picture_.things])
 
 
-def _headline(type: str, thing: Thing) -> str:
+def _headline(type: str, thing: Thing, probed: bool) -> str:
     """The noun phrase without its article (zh: without its number and classifier)."""
     color = lexicon.color_adjectives()[thing.color]
     if type == "zh":
         return color.zh + thing.noun.zh
-    bare = noun_phrase(type, thing.phrase()).split(" ", 1)[1]
-    return bare
+    phrase = german.phrase(thing.phrase(), "acc", {}) if type == "de" and probed else noun_phrase(type, thing.phrase())
+    return phrase.split(" ", 1)[1]
 
 
-def _listed(type: str, parts: list[str]) -> str:
+def _listed(type: str, parts: list[str], probed: bool = False) -> str:
     told = {"en": " and ", "es": " y ", "de": " und ", "zh": "和"}[type].join(parts) + ("。" if type == "zh" else ".")
-    return capital(told) if type == "de" else told
+    return capital(told) if type == "de" and not probed else told
 
 
 def color_word(type: str, color: str) -> str:

@@ -1,4 +1,4 @@
-"""The world in Spanish: gender of articles and adjectives, adjectives after their noun, the personal a."""
+"""The world in Spanish: gender and number of articles and adjectives, adjectives after their noun, the personal a."""
 
 from num2words import num2words
 
@@ -9,24 +9,43 @@ from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene
 PREFIX = "Todo el texto siguiente está en español."
 PROBE = "Esto representa"
 ANSWER = "Respuesta:"
+PLAIN = str.maketrans("áéíóú", "aeiou")
 
 
 def word(entry, switch: Switch = NOTHING) -> str:
     return switch.get(entry.key, entry.es)
 
 
-def agreeing(entry, gender: str, switch: Switch) -> str:
-    """An adjective or judgement in the gender of its noun."""
-    return switch.get(entry.key, entry.es if gender == "m" else entry.es_f)
+def agreeing(entry, gender: str, switch: Switch, several: bool = False) -> str:
+    """An adjective or judgement in the gender and number of its noun."""
+    said = entry.es if gender == "m" else entry.es_f
+    return switch.get(entry.key, plural(said) if several else said)
 
 
-def article(noun: lexicon.Noun, definite: bool = True) -> str:
+def article(noun: lexicon.Noun, definite: bool = True, several: bool = False) -> str:
+    if several:
+        return ("l" if definite else "un") + ("os" if noun.es_gender == "m" else "as")
     return {("m", True): "el", ("f", True): "la", ("m", False): "un", ("f", False): "una"}[noun.es_gender, definite]
 
 
 def phrase(phrase_: Phrase, switch: Switch) -> str:
-    words = [article(phrase_.noun, phrase_.definite), word(phrase_.noun, switch)]
-    return " ".join(words + ([agreeing(phrase_.adjective, phrase_.noun.es_gender, switch)] if phrase_.adjective else []))
+    noun, several = phrase_.noun, phrase_.plural
+    words = [article(noun, phrase_.definite, several), named(phrase_, switch)]
+    return " ".join(words + ([agreeing(phrase_.adjective, noun.es_gender, switch, several)] if phrase_.adjective else []))
+
+
+def named(phrase_: Phrase, switch: Switch = NOTHING) -> str:
+    """The noun alone, in its number; a foreign word as a dictionary lists it."""
+    return switch.get(phrase_.noun.key, plural(phrase_.noun.es) if phrase_.plural else phrase_.noun.es)
+
+
+def plural(said: str) -> str:
+    """Of a noun or an adjective. The stress stays where it was, so an accent may be lost (león, leones) or won (joven, jóvenes)."""
+    if said == "joven":
+        return "jóvenes"
+    if said[-1] in "aeiouáéíóú":
+        return said + "s"
+    return said[:-1] + "ces" if said[-1] == "z" else said[:-2] + said[-2:].translate(PLAIN) + "es"
 
 
 def to(phrase_: str) -> str:
@@ -56,12 +75,12 @@ def count(count_: Count) -> str:
 
 def gist(scene_: Scene) -> str:
     """Who does what to whom, as a headline would say it."""
-    return f"{scene_.agent.noun.es} {scene_.verb.es} a {scene_.patient.noun.es}."
+    return f"{scene_.agent.noun.es} {scene_.verb.es} a {named(scene_.patient)}."
 
 
 def pair(scene_: Scene) -> str:
     """Who it is about, the one who suffers it first."""
-    return f"{scene_.patient.noun.es} y {scene_.agent.noun.es}."
+    return f"{named(scene_.patient)} y {scene_.agent.noun.es}."
 
 
 def statement(fact: Fact, switch: Switch = NOTHING) -> str:
