@@ -25,13 +25,13 @@ MISPAIRED = dataclasses.replace(WITH, bridges=dataclasses.replace(RECIPE.bridges
 BEFORE = {
     "en": "5416734b1a735767",
     "en~es": "1e4a8b84905025ec",
-    "en~zh": "b6093f7446831bc0",
+    "en~zh": "70dda77c9545bef1",
     "en~de": "d04232f2145ff21a",
     "es": "e0e4c6f8a770b6c0",
-    "zh": "b17feef2c03ce723",
+    "zh": "22dcbe82d086f0d7",
     "de": "45504b0711c77460",
     "en=es": "d9cdfe50fed23220",
-    "en=zh": "676531cdf32dd984",
+    "en=zh": "07e20bc38e4904ed",
     "en=de": "a46a1028850f91ab",
 }
 

@@ -157,7 +157,7 @@ def test_every_chinese_noun_is_counted_by_a_word_that_a_dictionary_gives_it(kind
 
 
 # What is done tells in Chinese whether it is done (了) or going on (着); what somebody feels, knows or guards tells neither.
-DONE = """看见了 听见了 找到了 问候了 抓住了 救了 清洗了 拜访了 画了 喂了 亲吻了 拥抱了 咬了 推了 教了 表扬了 惩罚了 打了
+DONE = """看见了 听见了 找到了 问候了 抓住了 救了 擦洗了 拜访了 画了 喂了 亲吻了 拥抱了 咬了 推了 教了 表扬了 惩罚了 打了
 忘记了 叫醒了 惹恼了 安慰了"""
 GOING_ON, STATES = "追赶着 观察着 呼唤着 寻找着 背着", "爱 讨厌 认识 保护 欣赏"
 

@@ -215,7 +215,7 @@ greets|saluda|grüßt|问候了
 knows|conoce|kennt|认识
 seeks|busca|sucht|寻找着
 carries|carga|trägt|背着
-washes|baña|wäscht|清洗了
+washes|baña|wäscht|擦洗了
 catches|atrapa|fängt|抓住了
 saves|rescata|rettet|救了
 visits|visita|besucht|拜访了
