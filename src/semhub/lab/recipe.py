@@ -345,13 +345,13 @@ def varied(recipe: Recipe | Senses, key: str, value) -> Recipe:
     """The recipe with one dotted key changed (`bridges.translation`, `training.steps`, `mixture.en`), checked again.
 
     A share of the mixture changes the others in proportion; `bridges.without` and `bridges.only` name one kind of bridge
-    (translation, dictionary, switched, digits) to leave out or to keep alone. Raises BadRecipe, also for what sees or hears.
+    (translation, dictionary, switched, digits, code) to leave out or to keep alone. Raises BadRecipe, also for what sees or hears.
     """
     if isinstance(recipe, Senses):
         raise BadRecipe(f"{recipe.name} grows a model that sees or hears; only recipes of text can be varied, such as semhub-text.")
     room, _, name = key.rpartition(".")
     if key in ("bridges.without", "bridges.only"):
-        changed = replace(recipe, bridges=_bridges(recipe.bridges, name, value, key))
+        changed = _with_bridges(recipe, name, value, key)
     elif room == "mixture":
         changed = replace(recipe, mixture=_mixture(recipe, name, value, key))
     else:
@@ -360,13 +360,18 @@ def varied(recipe: Recipe | Senses, key: str, value) -> Recipe:
 
 
 BRIDGES = {"translation": 0.0, "dictionary": 0.0, "switched": 0.0, "digits": False}
+KINDS_OF_BRIDGES = (*BRIDGES, "code")
 
 
-def _bridges(bridges: Bridges, name: str, kind: str, key: str) -> Bridges:
-    if kind not in (*BRIDGES, "none"):
-        raise BadRecipe(f"{key} = {kind}: it can be {', '.join(BRIDGES)} or none.")
-    dropped = set(BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
-    return replace(bridges, **{each: BRIDGES[each] for each in dropped})
+def _with_bridges(recipe: Recipe, name: str, kind: str, key: str) -> Recipe:
+    """`without` one kind of bridge, or with it `only`; code and logical forms stay where no sentence stands beside them."""
+    if kind not in (*KINDS_OF_BRIDGES, "none"):
+        raise BadRecipe(f"{key} = {kind}: it can be {', '.join(KINDS_OF_BRIDGES)} or none.")
+    dropped = set(KINDS_OF_BRIDGES) - {kind} if name == "only" else {kind} - {"none"}
+    changed = replace(recipe, bridges=replace(recipe.bridges, **{each: BRIDGES[each] for each in dropped & set(BRIDGES)}))
+    if "code" in dropped and recipe.others:
+        changed = replace(changed, others={stream: share for stream, share in recipe.others.items() if "=" not in stream})
+    return changed
 
 
 def _mixture(recipe: Recipe, language: str, share, key: str) -> dict[str, float]:
