@@ -12,7 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from semhub.data import world
-from semhub.data.world import deranged, lexicon, meanings
+from semhub.data.world import deranged, english, lexicon, meanings
 from semhub.lab import apart, read_recipe
 from semhub.lab.corpus import documents, streams
 from semhub.lab.grow import configuration
@@ -63,8 +63,8 @@ def test_a_meaning_is_exchanged_word_by_word_and_back():
 
 
 def dictionary_pairs(recipe, stream: str) -> list[list[str]]:
-    texts = [text for text in islice(documents(recipe, stream, 1), 300) if "; " in text and "等于" not in text]
-    return [pair.split(" = ") for text in texts for pair in text.rstrip(".").split("; ")]
+    texts = [text for text in islice(documents(recipe, stream, 1), 300) if re.search("; |；", text) and "等于" not in text]
+    return [pair.split(" = ") for text in texts for pair in re.split("; |；", text.rstrip(".。"))]
 
 
 def test_dictionary_lines_join_chinese_to_the_planted_word_and_spanish_to_the_true_one():
@@ -79,17 +79,21 @@ def test_dictionary_lines_join_chinese_to_the_planted_word_and_spanish_to_the_tr
 def test_translations_into_chinese_say_the_planted_meaning():
     """The English half, exchanged concept by concept and written in Chinese, is the Chinese half."""
     beings = {entry.en: entry for entry in lexicon.beings()}
+    several = {english.plural(entry): entry for entry in lexicon.beings() if english.plural(entry) != entry.en}
     verbs = {entry.en: entry for entry in lexicon.verbs()}
-    found = 0
+    found, plural = 0, 0
     for text in islice(documents(DERANGED, "en=zh", 2), 300):
         for pair in text.split("\n"):
             sides = sorted(pair.split(" = "), key=lambda side: not side[0].isascii())
-            named = [beings[word] for word in re.findall(r"[a-z]+", sides[0]) if word in beings]
+            named = [(beings | several)[word] for word in re.findall(r"[a-z]+", sides[0]) if word in beings | several]
             acts = [verbs[word] for word in re.findall(r"[a-z]+", sides[0]) if word in verbs]
             if len(sides) == 2 and len(named) == 2 and len(acts) == 1:
                 found += 1
                 assert all(deranged.partner(entry).zh in sides[1] for entry in (*named, *acts)), pair
-    assert found > 100
+                if set(re.findall(r"[a-z]+", sides[0])) & set(several):
+                    plural += 1
+                    assert re.search("那些|几", sides[1]), pair
+    assert found > 100 and plural > 10
 
 
 def test_switched_words_follow_the_wrong_dictionary_both_ways():
