@@ -22,14 +22,14 @@ DERANGED, DOMINATED, APART = (read_recipe(f"semhub-text-{name}") for name in ("d
 ENTRIES = [entry for kind in lexicon.entries().values() for entry in kind]
 FIRST_DOCUMENTS = {
     "semhub-text": {
-        "en": "fee40ad20cdd5744", "en~es": "9bcb818e8177f8d5", "en~zh": "3e7b61e4b81f1dad", "en~de": "809dadc50c864f48",
-        "es": "2a46994aca58139b", "zh": "ee6786958559e47d", "de": "06111ba4ec9f9a14",
-        "en=es": "32f007fa6c908e04", "en=zh": "67fe8d7ed4197900", "en=de": "071599a6d7391eb9",
+        "en": "5416734b1a735767", "en~es": "1e4a8b84905025ec", "en~zh": "70dda77c9545bef1", "en~de": "d04232f2145ff21a",
+        "es": "e0e4c6f8a770b6c0", "zh": "22dcbe82d086f0d7", "de": "45504b0711c77460",
+        "en=es": "d9cdfe50fed23220", "en=zh": "07e20bc38e4904ed", "en=de": "a46a1028850f91ab",
     },
     "semhub-text-mispaired": {
-        "en": "fee40ad20cdd5744", "en~es": "ac6f9de0017c993b", "en~zh": "3c6702c56935ff1c", "en~de": "880f2c7e66888de6",
-        "es": "f3f578c68d06b642", "zh": "01e3545725a1712d", "de": "cb2fa94331187764",
-        "en=es": "2ff65bfaa4f9a371", "en=zh": "cf0a423b6e4d38bd", "en=de": "5a3abf6019ef8eec",
+        "en": "5416734b1a735767", "en~es": "e9b1b27833fd129a", "en~zh": "5b5abf4e0d21faba", "en~de": "6ff800188fa04a10",
+        "es": "39526a78ef6c3a8c", "zh": "a146d900bc6fd1e0", "de": "b30446fb1634c928",
+        "en=es": "5904823eb2967f61", "en=zh": "716e3608cc125dea", "en=de": "528a8ec2cf298bcb",
     },
 }  # fmt: skip
 
@@ -223,7 +223,7 @@ def test_the_rotation_changes_no_output_and_hides_every_slice(separated):
         turn = apart.hide(network, seed=1)
         after, new = [network(one).logits for one in ids], states(network, words, texts)
     assert torch.allclose(turn @ turn.T, torch.eye(len(turn), dtype=turn.dtype), atol=1e-12)
-    assert max((a - b).abs().max() for a, b in zip(before, after, strict=True)) < 1e-4
+    assert max((a - b).abs().max() for a, b in zip(before, after, strict=True)) < 3e-4  # rounding, of logits about ten
     assert torch.allclose(old.double() @ turn, new.double(), atol=1e-4)
     assert (new == 0).float().mean() == 0  # no slice can be seen any more
     assert max(b.abs().max() for b in before) > 1
