@@ -12,7 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from semhub.data import world
-from semhub.data.world import deranged, lexicon, meanings
+from semhub.data.world import deranged, english, lexicon, meanings
 from semhub.lab import apart, read_recipe
 from semhub.lab.corpus import documents, streams
 from semhub.lab.grow import configuration
@@ -22,14 +22,14 @@ DERANGED, DOMINATED, APART = (read_recipe(f"semhub-text-{name}") for name in ("d
 ENTRIES = [entry for kind in lexicon.entries().values() for entry in kind]
 FIRST_DOCUMENTS = {
     "semhub-text": {
-        "en": "fee40ad20cdd5744", "en~es": "9bcb818e8177f8d5", "en~zh": "3e7b61e4b81f1dad", "en~de": "809dadc50c864f48",
-        "es": "2a46994aca58139b", "zh": "ee6786958559e47d", "de": "06111ba4ec9f9a14",
-        "en=es": "32f007fa6c908e04", "en=zh": "67fe8d7ed4197900", "en=de": "071599a6d7391eb9",
+        "en": "5416734b1a735767", "en~es": "1e4a8b84905025ec", "en~zh": "70dda77c9545bef1", "en~de": "d04232f2145ff21a",
+        "es": "e0e4c6f8a770b6c0", "zh": "22dcbe82d086f0d7", "de": "45504b0711c77460",
+        "en=es": "d9cdfe50fed23220", "en=zh": "07e20bc38e4904ed", "en=de": "a46a1028850f91ab",
     },
     "semhub-text-mispaired": {
-        "en": "fee40ad20cdd5744", "en~es": "ac6f9de0017c993b", "en~zh": "3c6702c56935ff1c", "en~de": "880f2c7e66888de6",
-        "es": "f3f578c68d06b642", "zh": "01e3545725a1712d", "de": "cb2fa94331187764",
-        "en=es": "2ff65bfaa4f9a371", "en=zh": "cf0a423b6e4d38bd", "en=de": "5a3abf6019ef8eec",
+        "en": "5416734b1a735767", "en~es": "e9b1b27833fd129a", "en~zh": "5b5abf4e0d21faba", "en~de": "6ff800188fa04a10",
+        "es": "39526a78ef6c3a8c", "zh": "a146d900bc6fd1e0", "de": "b30446fb1634c928",
+        "en=es": "5904823eb2967f61", "en=zh": "716e3608cc125dea", "en=de": "528a8ec2cf298bcb",
     },
 }  # fmt: skip
 
@@ -63,8 +63,8 @@ def test_a_meaning_is_exchanged_word_by_word_and_back():
 
 
 def dictionary_pairs(recipe, stream: str) -> list[list[str]]:
-    texts = [text for text in islice(documents(recipe, stream, 1), 300) if "; " in text and "等于" not in text]
-    return [pair.split(" = ") for text in texts for pair in text.rstrip(".").split("; ")]
+    texts = [text for text in islice(documents(recipe, stream, 1), 300) if re.search("; |；", text) and "等于" not in text]
+    return [pair.split(" = ") for text in texts for pair in re.split("; |；", text.rstrip(".。"))]
 
 
 def test_dictionary_lines_join_chinese_to_the_planted_word_and_spanish_to_the_true_one():
@@ -79,17 +79,21 @@ def test_dictionary_lines_join_chinese_to_the_planted_word_and_spanish_to_the_tr
 def test_translations_into_chinese_say_the_planted_meaning():
     """The English half, exchanged concept by concept and written in Chinese, is the Chinese half."""
     beings = {entry.en: entry for entry in lexicon.beings()}
+    several = {english.plural(entry): entry for entry in lexicon.beings() if english.plural(entry) != entry.en}
     verbs = {entry.en: entry for entry in lexicon.verbs()}
-    found = 0
+    found, plural = 0, 0
     for text in islice(documents(DERANGED, "en=zh", 2), 300):
         for pair in text.split("\n"):
             sides = sorted(pair.split(" = "), key=lambda side: not side[0].isascii())
-            named = [beings[word] for word in re.findall(r"[a-z]+", sides[0]) if word in beings]
+            named = [(beings | several)[word] for word in re.findall(r"[a-z]+", sides[0]) if word in beings | several]
             acts = [verbs[word] for word in re.findall(r"[a-z]+", sides[0]) if word in verbs]
             if len(sides) == 2 and len(named) == 2 and len(acts) == 1:
                 found += 1
                 assert all(deranged.partner(entry).zh in sides[1] for entry in (*named, *acts)), pair
-    assert found > 100
+                if set(re.findall(r"[a-z]+", sides[0])) & set(several):
+                    plural += 1
+                    assert re.search("那些|几", sides[1]), pair
+    assert found > 100 and plural > 10
 
 
 def test_switched_words_follow_the_wrong_dictionary_both_ways():
@@ -219,7 +223,7 @@ def test_the_rotation_changes_no_output_and_hides_every_slice(separated):
         turn = apart.hide(network, seed=1)
         after, new = [network(one).logits for one in ids], states(network, words, texts)
     assert torch.allclose(turn @ turn.T, torch.eye(len(turn), dtype=turn.dtype), atol=1e-12)
-    assert max((a - b).abs().max() for a, b in zip(before, after, strict=True)) < 1e-4
+    assert max((a - b).abs().max() for a, b in zip(before, after, strict=True)) < 3e-4  # rounding, of logits about ten
     assert torch.allclose(old.double() @ turn, new.double(), atol=1e-4)
     assert (new == 0).float().mean() == 0  # no slice can be seen any more
     assert max(b.abs().max() for b in before) > 1

@@ -236,7 +236,7 @@ def _scenes():
 
     rng, found = Random("scenes:dev:True:0"), {}
     while len(found) < 20:
-        scene = meanings.scene(rng, "dev", bridged=True)
+        scene = meanings.scene(rng, "dev", bridged=True, plural=meanings.PLURAL)
         if scene not in found:
             found[scene] = meanings.same_ending(rng, scene, True)
     return list(found)

@@ -428,8 +428,9 @@ def test_a_share_of_the_patients_is_plural_and_no_agent():
     plain = [meanings.scene(Random(seed), "train") for seed in range(600)]
     assert [scene.renumbered() if scene.patient.plural else scene for scene in drawn] == plain
     assert all(meanings.scene(Random(seed), "dev", plural=1.0).patient.plural for seed in range(20))
-    first, second = Random(5), Random(5)
-    assert meanings.scene(first, "test") == meanings.scene(second, "test", plural=0.0) and first.getstate() == second.getstate()
+    rng = Random(0)  # where nobody may be plural, nothing more is drawn than before there were plurals
+    before = ["monkey-hits-turtle-island-10101", "swan-calls-whale-old-beach-00011", "goose-pushes-snake-garden-10001"]
+    assert [meanings.scene(rng, "test").id for _ in range(3)] == before
 
 
 def test_what_cannot_say_several_refuses_them():
