@@ -22,14 +22,16 @@ DERANGED, DOMINATED, APART = (read_recipe(f"semhub-text-{name}") for name in ("d
 ENTRIES = [entry for kind in lexicon.entries().values() for entry in kind]
 FIRST_DOCUMENTS = {
     "semhub-text": {
-        "en": "5416734b1a735767", "en~es": "1e4a8b84905025ec", "en~zh": "70dda77c9545bef1", "en~de": "d04232f2145ff21a",
-        "es": "e0e4c6f8a770b6c0", "zh": "22dcbe82d086f0d7", "de": "45504b0711c77460",
-        "en=es": "d9cdfe50fed23220", "en=zh": "07e20bc38e4904ed", "en=de": "a46a1028850f91ab",
+        "en": "9edc0462d77a5c09", "en~es": "2e887c2eb1e8a9e0", "en~zh": "1168480829c1dd83", "en~de": "8befc396efa38878",
+        "es": "75881d4798a86875", "zh": "f01b3edda6dd2bcb", "de": "2a479eb821bcbaa6", "en=es": "9adc04385163b566",
+        "en=zh": "e2f796a64281dafc", "en=de": "2a9967f99a0007ce", "code": "dbb1789537d18100", "formula": "5b17ee4cc7def2cd",
+        "en=code": "daa731b8c0def457", "en=formula": "b768793a8166b513",
     },
     "semhub-text-mispaired": {
-        "en": "5416734b1a735767", "en~es": "e9b1b27833fd129a", "en~zh": "5b5abf4e0d21faba", "en~de": "6ff800188fa04a10",
-        "es": "39526a78ef6c3a8c", "zh": "a146d900bc6fd1e0", "de": "b30446fb1634c928",
-        "en=es": "5904823eb2967f61", "en=zh": "716e3608cc125dea", "en=de": "528a8ec2cf298bcb",
+        "en": "9edc0462d77a5c09", "en~es": "2e6552de49e875d0", "en~zh": "28706389308b7ab4", "en~de": "af528537ce263a51",
+        "es": "9966e37b7cb2c5fd", "zh": "9b98db6764f32410", "de": "24f180e21d9a86d3", "en=es": "e2066925527b5a1e",
+        "en=zh": "36ac11ac2453a975", "en=de": "a5c9151a814bc4e7", "code": "dbb1789537d18100", "formula": "5b17ee4cc7def2cd",
+        "en=code": "123f9cf0ec81cb66", "en=formula": "c32d8ede3d9d9db0",
     },
 }  # fmt: skip
 

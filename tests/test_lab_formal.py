@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import hashlib
 import re
 from itertools import islice
 from random import Random
@@ -17,37 +16,24 @@ from semhub.lab.corpus import documents, streams
 from semhub.lab.recipe import checked, read_recipe
 from test_lab_corpus import held_out
 
-RECIPE = read_recipe("semhub-text")
+RECIPE = dataclasses.replace(read_recipe("semhub-text"), others=None)
 SHARES = {"code": 0.08, "formula": 0.05, "en=code": 0.04, "en=formula": 0.03}
 WITH = dataclasses.replace(RECIPE, others=SHARES)
 MISPAIRED = dataclasses.replace(WITH, bridges=dataclasses.replace(RECIPE.bridges, partner="random"))
-# The first 200 documents of each stream at seed 0; other types in a recipe change none of them.
-BEFORE = {
-    "en": "5416734b1a735767",
-    "en~es": "1e4a8b84905025ec",
-    "en~zh": "70dda77c9545bef1",
-    "en~de": "d04232f2145ff21a",
-    "es": "e0e4c6f8a770b6c0",
-    "zh": "22dcbe82d086f0d7",
-    "de": "45504b0711c77460",
-    "en=es": "d9cdfe50fed23220",
-    "en=zh": "07e20bc38e4904ed",
-    "en=de": "a46a1028850f91ab",
-}
 
 
 def some(recipe, stream, n=400, seed=3):
     return list(islice(documents(recipe, stream, seed), n))
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, WITH], ids=["without", "with"])
-@pytest.mark.parametrize("stream", list(BEFORE))
-def test_the_streams_of_languages_are_what_they_were(recipe, stream):
-    assert hashlib.sha256("\0".join(islice(documents(recipe, stream, 0), 200)).encode()).hexdigest()[:16] == BEFORE[stream]
+@pytest.mark.parametrize("stream", list(streams(RECIPE)))
+def test_other_types_in_a_recipe_leave_the_streams_of_languages_as_they_were(stream):
+    """What the streams hold, byte for byte, is kept in test_lab_controls."""
+    assert some(WITH, stream, 200, 0) == some(RECIPE, stream, 200, 0) and len(set(some(WITH, stream, 200, 0))) > 150
 
 
 def test_shares_are_taken_from_all_languages_alike():
-    assert list(streams(RECIPE)) == list(BEFORE) and sum(streams(WITH).values()) == pytest.approx(1)
+    assert sum(streams(WITH).values()) == pytest.approx(1)
     assert {name: streams(WITH)[name] for name in SHARES} == SHARES
     assert all(streams(WITH)[name] == pytest.approx(0.8 * share) for name, share in streams(RECIPE).items())
     assert "others" not in RECIPE.as_dict() and WITH.as_dict()["others"] == SHARES

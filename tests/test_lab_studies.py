@@ -171,7 +171,7 @@ def test_a_sweep_of_what_sees_or_hears_is_refused_in_one_line(tmp_path):
 
 
 def test_the_dominant_language_is_named_first_by_the_world_and_has_the_largest_share_elsewhere(tmp_path):
-    for name, first in (("semhub-text", "en"), ("semhub-text-zh-dominant", "zh"), ("semhub-code", "en"), ("semhub-image", "en")):
+    for name, first in (("semhub-text", "en"), ("semhub-text-zh-dominant", "zh"), ("semhub-tokens", "en"), ("semhub-image", "en")):
         assert dominant(read_recipe(name).as_dict()) == first
     assert dominant(varied(read_recipe("semhub-text"), "mixture.en", 0.05).as_dict()) == "en"  # whole words and every fact, however few
     (tmp_path / "corpus").mkdir()

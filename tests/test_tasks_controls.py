@@ -183,7 +183,7 @@ def test_two_animals_of_a_kind_give_nothing_to_exchange():
 
 def test_words_of_programs_begin_with_tokens_of_their_own():
     """In the bundled model all the words of the controls are told apart by the token that is pushed."""
-    model = semhub.load("semhub-code", prove=False)
+    model = semhub.load("semhub-text", prove=False)
     pairs = [code.WORDS[:1] + code.WORDS[1:], *(tuple(toward + away) for toward, away in code.OTHER_WORDS.values())]
     for words in pairs:
         assert len({first_token(model, word) for word in words}) == len(words), words
