@@ -3,10 +3,12 @@
 import pytest
 
 import report_folder as made
-from semhub.report import prose, words
+from semhub.report import origins, prose, words
 from semhub.report.answers import answers
 from semhub.report.folder import read_run
+from semhub.report.tables import verdict_table
 from semhub.runs import store
+from semhub.tasks import SUITES, find
 from semhub.types import Outcome, Reading
 from semhub.verdicts.slices import Estimate
 
@@ -179,11 +181,56 @@ def test_a_verdict_is_opened_down_to_its_items(tmp_path):
 
 def test_items_of_the_world_are_named_as_such_and_more_so_for_a_model_of_the_users_own(tmp_path):
     run = read_run(made.write(tmp_path / "a", parts=False))
-    assert "generated world" in prose.world_note(run) and "need not hold" not in prose.world_note(run)
+    assert "generated world" in origins.world_note(run) and "need not hold" not in origins.world_note(run)
     own = read_run(made.write(tmp_path / "b", everything(made.arithmetic, models=[made.HUB]), {made.HUB: ""}, parts=False))
-    assert "need not hold for natural text" in prose.world_note(own)
-    pairs = read_run(made.write(tmp_path / "c", everything(made.arithmetic), parts=False, data={"source": "flores"}))
-    assert prose.world_note(pairs) == "" and "(flores)" in prose.methods(pairs)
+    assert "need not hold for natural text" in origins.world_note(own)
+
+
+def test_real_data_are_told_with_the_tasks_that_read_them_and_the_world_with_the_others(tmp_path):
+    def told(name, tasks, **changes):
+        run = read_run(
+            made.write(tmp_path / name, everything(made.similarity), parts=False, tasks=list(map(made.declared, tasks)), **changes)
+        )
+        return origins.world_note(run), prose.methods(run)
+
+    note, text = told("pairs", ["multilingual/similarity"], data={"source": "flores"})
+    assert note == "" and "(flores)" in text and "generated" not in text
+    programs = {"source": "world", "kinds": {"code": {"source": "mbpp.jsonl"}}}
+    note, text = told("code", ["multilingual/similarity", "code/role-lens"], data=programs)
+    assert "Items of code/role-lens are the user's own or real data: code (mbpp.jsonl)." in text
+    assert "Items of multilingual/similarity are semhub's own" in text and "items of multilingual/similarity are of semhub's own" in note
+    own = {"name": "own/task", "data": "my <poems>"}
+    run = read_run(made.write(tmp_path / "own", everything(made.similarity), parts=False, tasks=[made.declared("multilingual/lens"), own]))
+    assert "Items of own/task, as it states itself: my <poems>." in prose.methods(run)
+    _, text = told("items", ["multilingual/lens"], items="mine.jsonl")
+    assert (
+        "Items of multilingual/lens are the user's own" in text
+        and "(mine.jsonl)" in text
+        and "multilingual/similarity are semhub's own" in text
+    )
+
+
+@pytest.mark.parametrize("task", [task for suite in SUITES.values() for task in suite])
+def test_every_task_has_its_sentence_in_the_methods_paragraph(task):
+    said = find(task).method
+    assert said.endswith(".") and "  " not in said and len(said) > 60
+
+
+def test_every_model_is_named_with_its_tasks(tmp_path):
+    """A run whose tasks went to two hubs: title, methods, verdicts and their table say which is which."""
+    tasks = {made.HUB: "multilingual/similarity", "semhub-<b>": "vision/similarity"}
+    rows = [Reading(**r.row() | {"model": m, "task": t}) for m, t in tasks.items() for r in made.similarity(made.HUB)]
+    models, stated = dict.fromkeys(tasks, "hub"), list(map(made.declared, tasks.values()))
+    run = read_run(made.write(tmp_path, rows, models, parts=False, tasks=stated))
+    assert prose.title(run) == "Is there a semantic hub in semhub-text and semhub-<b>?"
+    assert "We examined semhub-text (multilingual/similarity) and semhub-<b> (vision/similarity), without" in prose.methods(run)
+    assert all(each["method"] in prose.methods(run) for each in stated)
+    assert prose.asked_told(run)[1] == "model: semhub-<b> (hub): vision/similarity"
+    shared = answers(run)[0]
+    assert {each.name for each in shared.opened} >= {"English–Chinese (semhub-text)", "English–Chinese (semhub-<b>)"}
+    assert len(shared.found) == 2 and "(semhub-<b>), " in shared.found[1] and "of 12" not in shared.found[0]
+    table = verdict_table(run, "shared")
+    assert {row[table.columns.index("model")] for row in table.rows} == set(tasks)
 
 
 def test_objections_are_answered_only_by_what_was_measured(tmp_path):

@@ -78,7 +78,7 @@ MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One verdict as the page shows it when it is opened."""
+    """One verdict as the page shows it when it is opened; `name` says of which model where the run asked several."""
 
     name: str
     verdict: Verdict
@@ -114,13 +114,14 @@ class Answer:
 
 def answers(run: Run) -> list[Answer]:
     """The three claims of the paper, whether or not the run measured them; what a control was taught is no part of them."""
-    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in TAUGHT_IN]) for claim in CLAIMS]
+    several = run.several
+    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in TAUGHT_IN], several) for claim in CLAIMS]
 
 
-def answer(run: Run, claim: str, found: Sequence[Verdict]) -> Answer:
-    opened = tuple(open_up(run, v) for v in found)
+def answer(run: Run, claim: str, found: Sequence[Verdict], several: bool) -> Answer:
+    opened = tuple(open_up(run, v, several) for v in found)
     details = () if run.controls or not found else (NO_CONTROL,)
-    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found), tuple(sentences(run, found)), opened, details)
+    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found), tuple(sentences(run, found, several)), opened, details)
 
 
 def badge_of(run: Run, found: Sequence[Verdict]) -> str:
@@ -134,14 +135,19 @@ def badge_of(run: Run, found: Sequence[Verdict]) -> str:
     return verdict_name(told[0][0]) if len(told) == 1 else ", ".join(f"{n} {word}" for word, n in told)
 
 
-def sentences(run: Run, found: Sequence[Verdict]) -> Iterable[str]:
-    """One sentence for each word that some verdict bears (undecided ones apart by their reason)."""
+def sentences(run: Run, found: Sequence[Verdict], several: bool) -> Iterable[str]:
+    """One sentence for each word that some verdict bears (undecided ones apart by their reason), model by model."""
     if not found:
         yield "This run did not measure it."
         return
     if run.main.mechanics:
         yield f"{run.main.name} has random weights: its values check the machinery and are no finding."
         return
+    for model in dict.fromkeys(v.model for v in found):
+        yield from of_model([v for v in found if v.model == model], f" ({model})" if several else "")
+
+
+def of_model(found: Sequence[Verdict], named: str) -> Iterable[str]:
     groups: dict[tuple, list[Verdict]] = {}
     for word in WORDS:
         for v in (v for v in found if v.verdict == word):
@@ -149,7 +155,7 @@ def sentences(run: Run, found: Sequence[Verdict]) -> Iterable[str]:
     for (word, anchor, why), mine in groups.items():
         told = FOUND[mine[0].claim, word].format(anchor=type_name(anchor or ""))
         beyond = f"; the {type_name(anchor)} word is ahead of what words of its frequency explain" if anchor and word != SUPPORTED else ""
-        yield f"{capital(who(mine, found))}, {told}{values(mine)}{', because ' + why if why else ''}{beyond}."
+        yield f"{capital(who(mine, found))}{named}, {told}{values(mine)}{', because ' + why if why else ''}{beyond}."
 
 
 def leading(v: Verdict) -> str | None:
@@ -207,8 +213,8 @@ def values(mine: Sequence[Verdict]) -> str:
 # one verdict ---------------------------------------------------------------------------------------------------------
 
 
-def open_up(run: Run, v: Verdict) -> Opened:
-    name = group_name(v)
+def open_up(run: Run, v: Verdict, several: bool) -> Opened:
+    name = group_name(v) + (f" ({v.model})" if several else "")
     where = "" if v.layer is None else f" at layer {v.layer:g}" + ("" if v.strength is None else f", strength {v.strength:g}")
     summary = f"{name}: {with_interval(v.estimate)}{where}" if v.estimate else f"{name}: not measured"
     controls = tuple((control_title(c, v), with_interval(estimate(c)), "passed" if c.passed else "not passed") for c in v.controls)

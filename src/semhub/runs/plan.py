@@ -420,4 +420,5 @@ def _at_least(option: str, value: int | None, least: int) -> None:
 
 
 def _described(name: str, task) -> dict:
-    return {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types), "against": task.against}
+    facts = {key: getattr(task, key) for key in ("question", "paper", "against", "data", "method")}
+    return {"name": name, "types": list(task.types)} | facts

@@ -77,9 +77,9 @@ class Given:
 class Task:
     """One entry of the catalogue: what is asked, of what, and what answer would count against the claim.
 
-    `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`:
-    whether a run that names no task asks it. `unsuited(protocol, given)`: why it cannot be asked of these data, or None.
-    `format`: the sort of model that the paper asks, preferred among the bundled ones. Called, it gives its declaration.
+    `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`: whether a run that names no task asks it.
+    `method`: a sentence on how it is measured, for a paper's methods. `unsuited(protocol, given)`: why it cannot be asked of these data,
+    or None. `format`: the sort of model that the paper asks, preferred among the bundled ones. Called, it gives its declaration.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Task:
     against: str
     declare: Callable[[str, Given], Declaration] = field(repr=False)
     needs: tuple[str, ...] = ()
+    method: str = ""
     usual: bool = True
     protocols: tuple[str, ...] = PROTOCOLS
     format: str | None = None

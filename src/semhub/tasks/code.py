@@ -60,6 +60,8 @@ def limited(given: Given, marks: Sequence[Mark], without: Mapping[str, str], usu
     positions="each comma between elements of a list literal that is a token of its own; in sound also those between arguments",
     baseline='"or" and "not"; in sound also further words of their kind, random states, and commas that do not mean "and"',
     measure="logprob, prob; in sound also anchor (and minus the true next token), lift (and over or, not, but), accuracy, eligible",
+    method="The lens reads “and” against the token that truly follows a comma between the elements of a list (Eq. 2), beside other "
+    "words of its kind.",
     against='"and" no likelier than "or" and "not", or as likely at the commas of a call',
 )
 def conjunction_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -99,6 +101,8 @@ def against_others(mark: Mark) -> Mark:
     positions='the "(" or "," before each positional argument of a call by name',
     baseline="the argument's own first token; in sound also the names of the call's other parameters, and random states",
     measure="logprob, prob, by place of the argument; in sound also anchor (name minus argument), lift, accuracy, eligible",
+    method="The lens reads a parameter's name against the argument that is about to be written (Eq. 2), beside the names of the "
+    "call's other parameters.",
     against="the parameter's name no likelier than the names of the call's other parameters",
 )
 def role_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -129,6 +133,8 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     "exchanged between prompts), the push at the last layer (rows of the unembedding are the same at all), the prompt's first "
     "token, the word as text, and layer 0",
     measure='correct (the arguments become "0" and the unpushed one), unchanged, other, eligible (one argument without a push)',
+    method="The difference of the unembedding rows of “start” and “end” is added before the arguments of range; counted is how "
+    "often the first argument, which had been left out, is written.",
     against="no more correct arguments than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Steer | Inject:

@@ -32,6 +32,8 @@ NORMS = {None: "final", "no-norm": "none"}
     baseline="(a) other forms; (b) the form, its two names swapped; (c) that, its conjuncts shuffled; "
     "in sound also the true form shuffled, and other forms of most tokens in common",
     measure="adjusted_cosine; in sound also p_at_1 both ways, p_value, mrr, csls_at_1, mutual_knn, cka",
+    method="Sentences and logical forms are compared by S_l (Eq. 1), also against the form with its roles exchanged and with its "
+    "conjuncts shuffled.",
     against="closeness that is gone against swapped names, or against a shuffled form of the same meaning as much as against them",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -93,6 +95,7 @@ def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]
     positions="the token before each one-token name but a sentence's first",
     baseline="each role's mean over all names, whatever they play; in sound also random states",
     measure="prob, logprob, prob_excess, by true role and role looked up; in sound also lift, accuracy (among roles), eligible",
+    method="The lens reads the names of roles before a name is written, each minus its mean over all names, whatever they play.",
     against="prob_excess of the true role not above 0, or the roles no better told apart than by chance",
 )
 def role_lens(protocol: str, given: Given) -> DecodeMarks:

@@ -101,6 +101,7 @@ def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
     positions='last token of "<image>" and of "What is in the image?\\n<image>", and of the caption; in sound also the mean over content',
     baseline="captions of other images; in sound also of the same things, mirrored, those of most words in common, and permuted captions",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value; mrr, csls_at_1, mutual_knn, cka",
+    method="Images and captions are compared by S_l (Eq. 1), also against captions of other images of the same things.",
     against="S_l that is as high at layer 0, or against captions of other images with the same things no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -161,6 +162,8 @@ def split(given: Given) -> str | None:
     positions="every position of the image",
     baseline='"white" (but for white images); in sound also the names of the other colours, and random states of the same length',
     measure="share (of positions whose likeliest word is the colour's); in sound also share_rise over layer 0 and share_excess",
+    method="At the positions of plain coloured images it is counted how often the lens's likeliest word is the colour's, beside "
+    "“white” and other colours.",
     against='the colour spoken no oftener than "white" and the other colours',
 )
 def color_lens(protocol: str, given: Given) -> DecodeMedia:
@@ -206,6 +209,8 @@ def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) ->
     positions="every position of the image",
     baseline="the nouns of an unrelated caption, rescaled to the same number; in sound drawn at random, with random states beside",
     measure="prob (mean over positions, summed over nouns); in sound also prob_rise over layer 0 and prob_excess over the unrelated nouns",
+    method="The lens's probability of the nouns of a caption is averaged over the positions of its image, beside that of an "
+    "unrelated caption's nouns.",
     against="the caption's nouns no likelier than those of other captions, or as far ahead at layer 0",
 )
 def caption_lens(protocol: str, given: Given) -> DecodeMedia:
@@ -262,6 +267,7 @@ def lowered(seen: Seen) -> set[str]:
     positions="the patches that a part covers by more than half",
     baseline="a random other category at the same patches; in sound also the image's other label, and random states",
     measure="prob (geometric mean over a label's patches, mean over labels); in sound also prob_rise and prob_excess",
+    method="The lens's probability of a part's name is averaged over the patches that the part covers, beside that of another category.",
     against="the right label no likelier at its patches than another category, or than the label of another part of the same image",
     unsuited=lambda protocol, given: unmapped(given),
 )
@@ -329,6 +335,8 @@ def others(known: Sequence[str], seen: Seen, type: str) -> list[str]:
     "layer but one and the last (nothing reads an image at the last alone), the new colour told in words, and layer 0",
     measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
     format="chameleon",
+    method="The difference of two colours' unembedding rows takes the place of the states of one half of an image; counted is how "
+    "often the new colour is named.",
     against="no more new colours named than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Repaint:
