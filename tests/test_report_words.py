@@ -102,7 +102,7 @@ def test_a_control_that_shows_the_same_leaves_every_claim_undecided(told):
 
 
 def test_nothing_measured_is_said_as_such(told):
-    found = told([row for row in everything(made.trend)])
+    found = told([row for row in everything(made.trend) if row.measure == "coverage"])
     assert {answer.badge for answer in found.values()} == {"Not measured"}
     assert {answer.found for answer in found.values()} == {("This run did not measure it.",)}
 
@@ -251,3 +251,35 @@ def test_what_is_not_recorded_is_said_to_be(tmp_path):
     run = read_run(made.write(tmp_path, everything(made.trend), parts=False, seed=None, versions=None, data=None, types=None))
     assert ("seed", "not recorded") in prose.provenance(run)
     assert prose.methods(run).count("not recorded") >= 2
+
+
+def seen(task: str, group: str, measure: str, **more) -> list[Reading]:
+    """What a lens reads where an image stands: 0.1, 0.6, 0.3 over three layers, and half of it under a control."""
+    columns = {"task": task, "protocol": "sound", "model": made.HUB, "group": group, "position": "image", "n": 40} | more
+    rows = [Reading(measure=measure, layer=k, **columns, **made.around(v)) for k, v in enumerate((0.1, 0.6, 0.3))]
+    rows += [
+        Reading(measure=measure, control="wrong-word", layer=k, **columns, **made.around(v / 2)) for k, v in enumerate((0.1, 0.6, 0.3))
+    ]
+    return rows + [Reading(measure=f"{measure}_excess", control="wrong-word", layer=1, **columns, **made.around(0.31))]
+
+
+@pytest.mark.parametrize(
+    ("task", "group", "measure", "why"),
+    [
+        ("vision/color-lens", "image:en", "share", "no word of its own"),
+        ("audio/lens", "audio:en", "prob", "no word of its own"),
+        ("semantics/role-lens", "agent:agent", "prob_excess", "all of one type"),
+        ("multilingual/trend", "es:en", "mass", "no two words of one meaning"),
+    ],
+)
+def test_what_a_lens_read_without_a_verdict_is_told_with_the_reason(told, task, group, measure, why):
+    answer = told(seen(task, group, measure), {made.HUB: "hub"}, depth=2, tasks=[task])["anchored"]
+    (said,) = answer.found
+    assert answer.badge == "No verdict" and said.startswith(f"{task} (semhub-text) measured ") and "at layer 1, where it is highest" in said
+    assert "0.31 [0.29, 0.33] beyond wrong words" in said and why in said and "did not measure" not in said
+
+
+def test_beside_verdicts_it_is_told_among_what_else_must_be_known(told):
+    rows = [*everything(made.lens, models=[made.HUB]), *seen("vision/color-lens", "image:en", "share")]
+    answer = told(rows, {made.HUB: "hub"})["anchored"]
+    assert answer.opened and any("vision/color-lens (semhub-text) measured share of positions" in each for each in answer.details)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from semhub.report.folder import Run
 from semhub.report.items import Items, items_of
+from semhub.report.unjudged import unjudged
 from semhub.report.words import control_name, count, kinds, listing, pair_name, span, type_name, verdict_name, with_interval, written
 from semhub.verdicts.evidence import TAUGHT_IN
 from semhub.verdicts.slices import Estimate
@@ -15,7 +16,8 @@ from semhub.verdicts.verdict import CONTRADICTED, SUPPORTED, UNDECIDED, Control,
 
 CLAIMS = ("shared", "anchored", "used")
 WORDS = (SUPPORTED, CONTRADICTED, UNDECIDED)
-NONE, MECHANICS = "Not measured", "No finding"
+NONE, OPEN, MECHANICS = "Not measured", "No verdict", "No finding"
+UNMEASURED = "This run did not measure it."
 NO_CONTROL = "No control model was run: this page cannot say what a model without training, or without a hub, would show."
 TITLES = {
     "shared": "Do translations meet in the middle layers?",
@@ -120,14 +122,14 @@ def answers(run: Run) -> list[Answer]:
 
 def answer(run: Run, claim: str, found: Sequence[Verdict], several: bool) -> Answer:
     opened = tuple(open_up(run, v, several) for v in found)
-    details = () if run.controls or not found else (NO_CONTROL,)
-    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found), tuple(sentences(run, found, several)), opened, details)
+    others = tuple(unjudged(run, claim))
+    details = () if run.controls or not (found or others) else (NO_CONTROL,)
+    told, details = (tuple(sentences(run, found, several)), (*details, *others)) if found else (others or (UNMEASURED,), details)
+    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found) if found else OPEN if others else NONE, told, opened, details)
 
 
 def badge_of(run: Run, found: Sequence[Verdict]) -> str:
     """`Supported`, or how many of each word: `6 supported, 1 undecided`."""
-    if not found:
-        return NONE
     if run.main.mechanics:
         return MECHANICS
     counts = {word: sum(v.verdict == word for v in found) for word in WORDS}
@@ -137,9 +139,6 @@ def badge_of(run: Run, found: Sequence[Verdict]) -> str:
 
 def sentences(run: Run, found: Sequence[Verdict], several: bool) -> Iterable[str]:
     """One sentence for each word that some verdict bears (undecided ones apart by their reason), model by model."""
-    if not found:
-        yield "This run did not measure it."
-        return
     if run.main.mechanics:
         yield f"{run.main.name} has random weights: its values check the machinery and are no finding."
         return

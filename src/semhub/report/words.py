@@ -36,6 +36,7 @@ MEASURES = {
     "resemblance": "cosine with the word's own states",
     "resemblance_anchor": "cosine: other type's word minus own word",
     "mass": "share of probability",
+    "share": "share of positions whose likeliest word is the right one",
     "coverage": "share of the vocabulary that the table has seen",
     "sentiment": "sentiment, p(positive) minus p(negative)",
     "perplexity": "perplexity of the output",
