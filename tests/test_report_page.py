@@ -147,7 +147,8 @@ def test_all_text_of_a_run_is_escaped(tmp_path, quick):
 def test_a_run_of_one_task_tells_that_one_and_no_other(tmp_path, quick):
     task = [{"name": "multilingual/trend", "question": "whose words?", "paper": "4.2", "against": "nothing"}]
     text = quick(made.write(tmp_path, some(made.trend), parts=False, tasks=task))
-    assert len(re.findall(r'class="badge open">Not measured<', text)) == 6  # three cards, three claims
+    assert len(re.findall(r'class="badge open">Not measured<', text)) == 4  # two cards, two claims
+    assert len(re.findall(r'class="badge open">No verdict<', text)) == 2 and "No verdict follows" in text
     assert "whose words?" in text and "multilingual/steering" not in text
 
 

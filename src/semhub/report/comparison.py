@@ -44,6 +44,7 @@ def told(row: Difference) -> dict[str, str]:
     name = f"{type_name(row.group)} prompts" if row.claim == "anchored" else pair_name(row.group)
     return {
         "run": row.run,
+        "role": row.role,
         "claim": row.claim,
         "group": name,
         "task": row.task,

@@ -67,8 +67,9 @@ A file gives other values, such as `similarity = 0.1`:
 
     semhub run --thresholds mine.toml
     semhub report runs/DIR --thresholds mine.toml     # the same readings judged again
+    semhub compare runs/A runs/B --thresholds mine.toml
 
-Without `--thresholds` both use the defaults above.
+Without `--thresholds` the first two use the defaults above, and `compare` those by which its first run was judged.
 """
 
 
