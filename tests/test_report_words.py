@@ -1,16 +1,21 @@
 """What the page says: numbers as they are written, and sentences that never say more than the numbers carry."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 import report_folder as made
-from semhub.report import origins, prose, words
+from semhub.report import origins, prose, words, write_report
 from semhub.report.answers import answers
 from semhub.report.folder import read_run
+from semhub.report.items import with_texts
 from semhub.report.tables import verdict_table
 from semhub.runs import store
 from semhub.tasks import SUITES, find
 from semhub.types import Outcome, Reading
 from semhub.verdicts.slices import Estimate
+from semhub.verdicts.verdict import Verdict
 
 
 @pytest.fixture
@@ -174,6 +179,34 @@ def test_a_verdict_is_opened_down_to_its_items(tmp_path):
     shown = opened["English–Spanish"].items
     assert (shown.all, len(shown.rows), shown.rows[0], shown.rows[-1]) == (40, 9, ("scene-0", "0.000"), ("scene-39", "0.39"))
     assert "group = en-es, layer = 7" in shown.pointer and opened["English–Chinese"].items is None
+    texts = {f"scene-{i}": {"en": f"a <b>{i}", "es": f"un {i}", "zh": f"{i}。"} for i in range(20)}
+    beside = {"task": "multilingual/similarity", "model": made.HUB, "texts": texts}
+    store.write_whole(tmp_path / "parts" / "x.json", store.to_json(beside))
+    shown = {each.name: each for each in answers(read_run(tmp_path))[0].opened}["English–Spanish"].items
+    assert shown.columns == ("item", "English", "Spanish", "S") and shown.rows[0] == ("scene-0", "a <b>0", "un 0", "0.000")
+    assert shown.rows[-1] == ("scene-39", "", "", "0.39")
+    assert "<td>a &lt;b&gt;0</td>" in write_report(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("claim", "named"),
+    [("anchored", ("prompt", "Spanish word", "English word")), ("used", ("prompt",)), ("shared", ("Spanish", "English"))],
+)
+def test_items_of_every_claim_are_shown_with_the_texts_that_bear_on_it(tmp_path, claim, named):
+    run = read_run(made.write(tmp_path, everything(made.similarity), parts=False))
+    run = replace(run, extras=({"task": "t", "model": "m", "texts": {"i": {"prompt": "¿?", "es": "sí", "en": "yes", "zh": "是"}}},))
+    group = {"shared": "es-en", "used": "en>es", "anchored": "es"}[claim]
+    verdict = Verdict(claim, group, "m", "hub", "t", anchor="en", candidates={"en": {"effect": 1.0}, "es": {"effect": 0.0}})
+    table = with_texts(run, verdict, pd.DataFrame({"item": ["i"], "lead": [1.0]}))
+    assert tuple(table.columns) == ("item", *named, "lead") and "" not in table.iloc[0].tolist()
+
+
+def test_two_tasks_that_ask_a_model_the_same_are_told_apart(told):
+    tasks = ("code/conjunction-lens", "code/role-lens")
+    rows = [Reading(**r.row() | {"task": t}) for t in tasks for r in made.lens(made.HUB) if (r.group or "").startswith("es:")]
+    answer = told(rows, {made.HUB: "hub"})["anchored"]
+    assert [each.name for each in answer.opened] == [f"Spanish prompts ({task})" for task in tasks] and len(answer.found) == 2
+    assert all(f"({task})" in said for task, said in zip(tasks, answer.found, strict=True))
 
 
 # other texts ---------------------------------------------------------------------------------------------------------

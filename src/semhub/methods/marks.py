@@ -159,8 +159,8 @@ def of_kind(
         if variant == AFFINE:
             measured += disagreements(of[None, None], table, own, spots, ask.types, here)
         if (variant, control) == next(iter(of)):
-            items = [m for m in measured if m.measure == "logprob" and m.columns.get("control") is None]
-            outcomes += bench.outcomes(items, [s.item for s in spots])
+            items = [m for m in measured if m.keep or (m.measure == "logprob" and m.columns.get("control") is None)]
+            outcomes += bench.outcomes(items, [s.item for s in spots], sources=[s.cluster for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], lens.intervals)
         if lens.wrong and plain:
             readings += lifts(bench, table, own, spots, ask.types, here)

@@ -80,7 +80,7 @@ MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One verdict as the page shows it when it is opened; `name` says of which model where the run asked several."""
+    """One verdict as the page shows it when it is opened; `name` says of which model or task, where its group alone does not."""
 
     name: str
     verdict: Verdict
@@ -121,7 +121,8 @@ def answers(run: Run) -> list[Answer]:
 
 
 def answer(run: Run, claim: str, found: Sequence[Verdict], several: bool) -> Answer:
-    opened = tuple(open_up(run, v, several) for v in found)
+    label = labels(found, several)
+    opened = tuple(open_up(run, v, label[place_of(v)]) for v in found)
     others = tuple(unjudged(run, claim))
     details = () if run.controls or not (found or others) else (NO_CONTROL,)
     told, details = (tuple(sentences(run, found, several)), (*details, *others)) if found else (others or (UNMEASURED,), details)
@@ -142,11 +143,25 @@ def sentences(run: Run, found: Sequence[Verdict], several: bool) -> Iterable[str
     if run.main.mechanics:
         yield f"{run.main.name} has random weights: its values check the machinery and are no finding."
         return
-    for model in dict.fromkeys(v.model for v in found):
-        yield from of_model([v for v in found if v.model == model], f" ({model})" if several else "")
+    label = labels(found, several)
+    for named in dict.fromkeys(label.values()):
+        yield from of_label([v for v in found if label[place_of(v)] == named], named)
 
 
-def of_model(found: Sequence[Verdict], named: str) -> Iterable[str]:
+def labels(found: Sequence[Verdict], several: bool) -> dict[tuple, str]:
+    """What tells verdicts apart beside their groups: the model where there are several, the task where two ask one model the same."""
+    tasks: dict[tuple, set[str]] = {}
+    for v in found:
+        tasks.setdefault((v.model, v.group), set()).add(v.task)
+    parts = lambda v: [v.model] * several + [v.task] * (len(tasks[v.model, v.group]) > 1)  # noqa: E731
+    return {place_of(v): f" ({', '.join(named)})" if (named := parts(v)) else "" for v in found}
+
+
+def place_of(v: Verdict) -> tuple:
+    return v.model, v.task, v.group, v.measure
+
+
+def of_label(found: Sequence[Verdict], named: str) -> Iterable[str]:
     groups: dict[tuple, list[Verdict]] = {}
     for word in WORDS:
         for v in (v for v in found if v.verdict == word):
@@ -212,8 +227,8 @@ def values(mine: Sequence[Verdict]) -> str:
 # one verdict ---------------------------------------------------------------------------------------------------------
 
 
-def open_up(run: Run, v: Verdict, several: bool) -> Opened:
-    name = group_name(v) + (f" ({v.model})" if several else "")
+def open_up(run: Run, v: Verdict, label: str) -> Opened:
+    name = group_name(v) + label
     where = "" if v.layer is None else f" at layer {v.layer:g}" + ("" if v.strength is None else f", strength {v.strength:g}")
     summary = f"{name}: {with_interval(v.estimate)}{where}" if v.estimate else f"{name}: not measured"
     controls = tuple((control_title(c, v), with_interval(estimate(c)), "passed" if c.passed else "not passed") for c in v.controls)
