@@ -75,6 +75,17 @@ def test_lists_pairs_and_measures_have_names():
     assert words.measure_name("something new") == "something new"
 
 
+def test_layer_0_is_a_push_only_beside_a_push(told, tmp_path):
+    for claim, name in (("used", "the same push at layer 0"), ("shared", "its value at layer 0")):
+        assert words.control_name("layer-0", claim) == name
+    run = read_run(made.write(tmp_path, everything(made.similarity), parts=False))
+    heads = verdict_table(run, "shared").columns
+    assert "its value at layer 0" in heads and not any("push" in head for head in heads)
+    flat = [Reading(**r.row() | {"layer": 1, "n": 500}) if r.layer == 7 else r for r in made.similarity(made.HUB) if r.layer in (0, 7)]
+    level = [Reading(**r.row() | made.around(0.3)) if r.measure == "adjusted_cosine" and r.control is None else r for r in flat]
+    assert "not clearly beyond its value at layer 0" in told(level, {made.HUB: "hub"})["shared"].found[0]
+
+
 def test_a_figure_in_words_gives_ends_and_peak():
     points = tuple(Estimate(v, at=float(k)) for k, v in enumerate([0.0, 0.5, 0.25]))
     assert words.described("S", {"m": points}) == "S. m: 0.000 at layer 0, 0.25 at layer 2, highest 0.50 at layer 1."

@@ -103,7 +103,7 @@ def verdict_table(run: Run, claim: str) -> Table | None:
         row |= {} if claim != "anchored" else {"anchor": type_name(v.anchor or "–")}
         row |= {EFFECTS[claim]: v.estimate, "layer": place_of(v.layer)}
         row |= {} if claim != "used" else {"strength": place_of(v.strength)}
-        row |= {control_name(c.name): estimate_of(c) for c in v.controls}
+        row |= {control_name(c.name, claim): estimate_of(c) for c in v.controls}
         row |= beside(run, v) if claim == "shared" else {}
         rows.append(row | {"p": None if v.p is None else written(v.p, 3), "n": v.n})
     return table(claim, CAPTIONS[claim], rows)
