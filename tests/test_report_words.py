@@ -173,6 +173,17 @@ def test_an_own_word_that_leads_by_frequency_alone_names_who_leads_beyond_it(tol
     )
 
 
+def test_a_right_word_that_is_hardly_probable_is_told_as_the_reason(told):
+    scarce = {"value": 0.004, "low": 0.003, "high": 0.005}
+    rows = [
+        Reading(**r.row() | scarce) if r.measure == "prob" and r.control is None else r for r in everything(made.lens, models=[made.HUB])
+    ]
+    answer = told(rows, {made.HUB: "hub"})["anchored"]
+    why = "right words have a mean probability of 0.004, below 0.02"
+    assert any(f"the right word is spoken, and not any word ({why})" in said for said in answer.found)
+    assert any(f"not passed: {why}" in passed for each in answer.opened for *_, passed in each.controls)
+
+
 def test_an_own_word_that_leads_everywhere_contradicts_an_anchor(told):
     rows = [Reading(**row.row() | {"value": -1.0, "low": -1.2, "high": -0.8}) for row in everything(made.lens) if row.measure == "anchor"]
     answer = told(rows)["anchored"]

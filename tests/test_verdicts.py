@@ -285,6 +285,13 @@ def test_each_need_alone_makes_an_anchor_undecided(readings, reasons):
     assert (found.verdict, list(found.reasons)) == ("undecided", reasons)
 
 
+def test_right_words_that_are_hardly_spoken_are_named_as_the_reason():
+    rare, unread = verdict(leads(right=0.001)), verdict([r for r in leads() if r.measure != "prob"])
+    assert "]; right words have a mean probability of 0.001, below 0.02." in rare.objections[0]
+    assert "the probability of the right words was not measured" in unread.objections[0]
+    assert all(c.why == "" for c in verdict(leads(lifts=[1.0] * 4)).controls + verdict(leads()).controls)
+
+
 @pytest.mark.parametrize(("group", "word"), [("image:en", "supported"), ("image:es", "undecided"), ("es:en", "undecided")])
 def test_of_prompts_the_type_whose_word_is_read_says_whether_a_control_is_a_null(group, word):
     readings = leads(group=group) + leads(model=MISPAIRED, other=None, group=group)

@@ -190,7 +190,8 @@ def because(v: Verdict) -> str:
     absent = [name for name in v.reasons if name not in SIZES and not name.startswith("control:")]
     missing = [BECAUSE.get(name) or f"the control “{control_name(name)}” was not run" for name in absent]
     ways = directions(v, failed)
-    not_shown = [f"it is not shown that {NEEDED[name]}" for name in failed if name in NEEDED]
+    why = {c.name: f" ({c.why})" for c in v.failed if c.why}
+    not_shown = [f"it is not shown that {NEEDED[name]}{why.get(name, '')}" for name in failed if name in NEEDED]
     others = [control_name(name, v.claim) for name in failed if name not in NEEDED and name not in ("upward", "downward")]
     parts = [*missing, *ways, *not_shown, *([f"it is not clearly beyond {listing(others)}"] if others else [])]
     return listing(parts) or listing(BECAUSE[name] for name in v.reasons if name in SIZES)
@@ -231,9 +232,7 @@ def open_up(run: Run, v: Verdict, label: str) -> Opened:
     name = group_name(v) + label
     where = "" if v.layer is None else f" at layer {v.layer:g}" + ("" if v.strength is None else f", strength {v.strength:g}")
     summary = f"{name}: {with_interval(v.estimate)}{where}" if v.estimate else f"{name}: not measured"
-    controls = tuple(
-        (control_name(c.name, v.claim), with_interval(estimate(c)), "passed" if c.passed else "not passed") for c in v.controls
-    )
+    controls = tuple((control_name(c.name, v.claim), with_interval(estimate(c)), verdict_on(c)) for c in v.controls)
     return Opened(name, v, summary, sentence(v), controls, v.objections, items_of(run, v))
 
 
@@ -251,6 +250,10 @@ def candidates(v: Verdict) -> str:
     ordered = sorted((v.candidates or {}).items(), key=lambda each: -each[1]["effect"])
     told = lambda e: with_interval(Estimate(e["effect"], e["low"], e["high"]))  # noqa: E731
     return listing(f"{type_name(type)} {'0 (the own word)' if type == v.group else told(e)}" for type, e in ordered)
+
+
+def verdict_on(c: Control) -> str:
+    return "passed" if c.passed else f"not passed: {c.why}" if c.why else "not passed"
 
 
 def estimate(c: Control) -> Estimate | None:
