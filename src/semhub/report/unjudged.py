@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from semhub.report.folder import Run
+from semhub.report.overview import told_groups
 from semhub.report.words import control_name, listing, measure_name, pair_name, place, with_interval
 from semhub.verdicts.evidence import SENSES, types_in
 from semhub.verdicts.slices import Curve, at, curve, distinct, headline, middle, peak, where
@@ -34,7 +35,7 @@ def sentence(run: Run, task: str) -> str | None:
     if measure is None:
         return None
     own = headline(where(plain, measure=measure))
-    group = told_group([str(each) for each in distinct(own["group"]) if each is not None], run.dominant)
+    group = str(told_groups(distinct(own["group"]), run.dominant)[0] or "")
     points = curve(where(own, group=group))
     top = peak(middle(points, run.last_layer(task)) or points)
     if top is None:
@@ -42,11 +43,6 @@ def sentence(run: Run, task: str) -> str | None:
     parts = [f"{measure_name(measure)}, {pair_name(group)}: {with_interval(top)} at layer {place(top)}, where it is highest"]
     parts += beside(frame, measure, group, top.at)
     return f"{task} ({run.main.name}) measured {'; '.join(parts)}. No verdict follows: {reason(measure, group)}."
-
-
-def told_group(groups: list[str], dominant: str) -> str:
-    """The group that is told: words of the dominant type in a prompt of another one; else the first."""
-    return next((group for group in groups if group.endswith(f":{dominant}") and len(types_in(group)) > 1), groups[0] if groups else "")
 
 
 def beside(frame: pd.DataFrame, measure: str, group: str, layer: float | None) -> Iterator[str]:
