@@ -85,6 +85,20 @@ def test_rows_by_reader_and_facet(opened):
     assert result.extras["texts"] == {id: known[id] for id in result.extras["texts"]} and len(result.extras["texts"]) == len(items)
 
 
+@pytest.mark.parametrize(("most", "kept", "beyond"), [(2, 2, 2), (9, 4, 0), (None, 4, 0)])
+def test_a_limit_is_one_of_the_places_that_can_be_read(opened, most, kept, beyond):
+    """Of eight places the first four cannot be read: so many as there are room for are kept of the others, and the rest is counted."""
+    never = [Mark(f"x{k}", "code", "dog", 2, {"en": (" cat",)}) for k in range(4)]
+    spots = [Mark(m.id, m.type, m.text, m.at - 1, m.words) for m in marks(TEXTS)]
+    result = carry_out(DecodeMarks(("code", "en"), {None: [*never, *spots]}, most=most), Bench(opened("gpt2"), "a/b", "sound"))
+    found = result.extras["all"]
+    assert found["kept"] == kept and found["left_out"] == {"nothing follows": 4} | ({"beyond the limit": beyond} if beyond else {})
+    assert {r.n for r in result.readings if r.measure == "logprob"} == {kept}
+    (told,) = result.extras["tally"]
+    assert (told["given"], told["kept"]) == (8, kept)
+    assert [r.value for r in result.readings if r.measure == "eligible"] == [0.5]
+
+
 def test_a_batch_of_one_gives_the_same_rows(opened):
     spots = [Mark(m.id, m.type, m.text, m.at - 1, m.words) for m in marks(TEXTS)]
     ask = DecodeMarks(("code", "en"), {None: spots}, Lens(intervals=False))

@@ -78,7 +78,7 @@ def run(
     lens: LensFolder = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Draws = 0,
-    limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many items per task, of those that can be asked.")] = None,
     layers: Layers = None,
     types: Types = None,
     batch_tokens: BatchTokens = 8192,

@@ -4,7 +4,7 @@ A task is a decorated function `(protocol, given) -> declaration` that runs noth
 plugins (entry-point group `semhub.tasks`) and those of a user's file come in alike: as `Task` values found in a module.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from semhub.errors import BadInput, UnknownName
-from semhub.methods.declare import Declaration, Result
+from semhub.methods.declare import BEYOND, Declaration, Result
 
 GROUP = "semhub.tasks"
 MODULES = ("multilingual", "patching", "arithmetic", "code", "semantics", "vision", "audio")
@@ -63,7 +63,7 @@ class Given:
 
     def beyond(self, found: int, kept: int) -> dict[str, int]:
         """Items that a limit leaves out, as `left_out` counts them."""
-        return {"beyond the limit": found - kept} if found > kept else {}
+        return {BEYOND: found - kept} if found > kept else {}
 
     def among(self, known: tuple[str, ...], least: int = 1) -> tuple[str, ...]:
         """The types asked for that are `known`, in that order, the dominant one first. Raises BadInput for fewer than `least`."""
@@ -219,12 +219,6 @@ def judges_by_name(name: str, types: tuple[str, ...] | None, seed: int) -> Any:
 
 
 LANGUAGES = ("en", "es", "zh", "de")
-
-
-def evenly(found: Sequence, most: int) -> list:
-    """At most so many of them, at even distances, in order."""
-    n = min(len(found), most)
-    return [found[i * len(found) // n] for i in range(n)]
 
 
 def dominant_first(types: tuple[str, ...]) -> tuple[str, ...]:

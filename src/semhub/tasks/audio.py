@@ -12,9 +12,9 @@ from semhub.data.animals import animals_in, is_mammal
 from semhub.data.sources import Source
 from semhub.data.world import sounds as world
 from semhub.errors import BadInput
-from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight, evenly
 from semhub.methods.rounds import takes_before
-from semhub.tasks import LANGUAGES, Given, evenly, task
+from semhub.tasks import LANGUAGES, Given, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("audio", *LANGUAGES)
@@ -105,9 +105,10 @@ def similarity(protocol: str, given: Given) -> Compare:
     place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
     if protocol == "paper":
         return similarity_of_release(given, place)
-    every = sounds(given, FEW_TAKES)
-    found = first_takes(every, FEW_TAKES)
-    spared = {split(given): {"another sound of the same label": len(every) - len(found)} | unheard(given, len(every))}
+    every = every_sound(given, FEW_TAKES)
+    takes = first_takes(every, FEW_TAKES)
+    found = evenly(takes, given.many(RELEASE_CLIPS))
+    spared = {split(given): {"another sound of the same label": len(every) - len(takes)} | given.beyond(len(takes), len(found))}
     types = ("audio", *languages(given, found))
     if len({each.labels["en"] for each in found}) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")

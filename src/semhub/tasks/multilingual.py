@@ -192,14 +192,14 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
         "word_states": True,
     }
     if given.items is not None and given.items.clozes:
-        clozes = given.items.clozes[: given.many(len(given.items.clozes))]
-        return Decode(answers_of(given, clozes), {None: clozes}, Lens(**read))
+        clozes = given.items.clozes
+        return Decode(answers_of(given, clozes), {None: clozes}, Lens(**read), given.limit)
     types = given.among(LANGUAGES, least=2)
-    asked = given.world.questions(given.many(QUESTIONS), split="test", types=types, seed=given.seed)
+    asked = given.world.questions(max(QUESTIONS, given.many(QUESTIONS)), split="test", types=types, seed=given.seed)
     never = [c for c in asked if c.facets.get("bridged") == "never"]
     sets = {"test": asked} | ({"test-never-bridged": never} if never else {})
     other_texts = [text for type in types for text in given.world.sentences(type, TEXTS * 2, split="train")]
-    return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"))
+    return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"), given.limit)
 
 
 @task(

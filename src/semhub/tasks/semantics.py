@@ -104,19 +104,15 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     Groups are `<true role>:<role looked up>`. A name that opens its sentence, plays several roles or another one is left
     out, and counted.
     """
-    marks, without = places(given)
+    (marks, without), most = places(given), given.many(MARKS) if "formula" not in given.data else given.limit
     if protocol == "paper":
         lens = Lens({None: "none"}, first_layer=1, normed_end=True, intervals=False)
-        return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+        return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without}, most=most)
     lens = Lens(NORMS, wrong=True, floor=True, accuracy=True)
-    return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+    return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without}, most=most)
 
 
 def places(given: Given) -> tuple[Sequence[Mark], dict[str, str]]:
     if "formula" not in given.data:
-        return given.world.role_marks(given.many(MARKS), split="test", seed=given.seed), {}
-    marks, without = cogs.role_marks(given.data["formula"].items, given.seed)
-    n = min(len(marks), given.many(len(marks)))
-    kept = [marks[i * len(marks) // n] for i in range(n)]
-    ids = {mark.id for mark in kept}
-    return kept, without | {mark.id: "beyond the limit" for mark in marks if mark.id not in ids}
+        return given.world.role_marks(max(MARKS, given.many(MARKS)), split="test", seed=given.seed), {}
+    return cogs.role_marks(given.data["formula"].items, given.seed)

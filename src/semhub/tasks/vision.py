@@ -4,9 +4,10 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from random import Random
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from semhub.data.photos import Photo
 from semhub.data.world import pictures
 from semhub.errors import BadInput
-from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
-from semhub.tasks import LANGUAGES, Given, evenly, task
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight, evenly
+from semhub.tasks import LANGUAGES, Given, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("image", *LANGUAGES)
@@ -44,11 +45,13 @@ class Seen:
     source: str
 
 
-def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
-    """The user's photos (with `labelled`, those that have a map), or drawn pictures of the world's held-out meanings."""
+def images(given: Given, usual: int = IMAGES, labelled: bool = False, wanted: Callable[[Seen], bool] = lambda seen: True) -> list[Seen]:
+    """The first of the user's photos that are wanted (with `labelled`, of those that have a map), so many as the limit says, or drawn
+    pictures of the world's held-out meanings.
+    """
     if "coco" in given.data:
-        photos = [photo for photo in given.data["coco"].items if photo.map is not None or not labelled]
-        return [from_photo(photo, labelled) for photo in photos[: given.many(RELEASE_IMAGES)]]
+        photos = (photo for photo in given.data["coco"].items if photo.map is not None or not labelled)
+        return list(islice(filter(wanted, (from_photo(photo, labelled) for photo in photos)), given.many(RELEASE_IMAGES)))
     return [drawn(given, each) for each in pictures.pictures(given.many(usual), split="test", seed=given.seed)]
 
 
@@ -59,13 +62,16 @@ def unmapped(given: Given) -> str | None:
     return "none of the images of --data coco has a panoptic map; put panoptic_val2017.json and its folder of PNGs beside them"
 
 
-def unshown(given: Given, taken: int, labelled: bool = False) -> dict[str, int]:
-    """Why photos of the user's are not among those taken."""
+def unshown(given: Given, found: Sequence[Seen], labelled: bool = False, unwanted: str = "") -> dict[str, int]:
+    """Why photos of the user's are not among those found; `unwanted`: why photos before the last one found are not."""
     if "coco" not in given.data:
         return {}
     photos = given.data["coco"].items
-    mapped = sum(photo.map is not None for photo in photos) if labelled else len(photos)
-    return {"no panoptic map": len(photos) - mapped} | given.beyond(mapped, taken)
+    mapped = [photo.id for photo in photos if photo.map is not None or not labelled]
+    full = len(found) >= given.many(RELEASE_IMAGES)
+    seen = mapped.index(found[-1].id) + 1 if full and found else len(mapped)
+    passed = {unwanted: seen - len(found)} if unwanted else {}
+    return {"no panoptic map": len(photos) - len(mapped)} | passed | given.beyond(len(mapped), seen)
 
 
 def from_photo(photo: Photo, labelled: bool) -> Seen:
@@ -110,7 +116,7 @@ def similarity(protocol: str, given: Given) -> Compare:
     A processor that appends a token (Chameleon's separator) has it at the last position, as in the release.
     """
     found = images(given)
-    spared = {split(given): unshown(given, len(found))}
+    spared = {split(given): unshown(given, found)}
     types = ("image", *(("en",) if protocol == "paper" else languages(given, found)))
     concepts = [concept_of(each, types) for each in found]
     places = tuple(Place(name, show=prompted(text)) for name, text in (("image", MARK), ("question", ASKED)))
@@ -220,14 +226,12 @@ def caption_lens(protocol: str, given: Given) -> DecodeMedia:
     noun is drawn for each image. In `sound` a noun of a caption counts once. Masking holds where images are written in tokens of their
     own (Chameleon); nouns are found as `data.photos` says.
     """
-    every = images(given)
-    found = [each for each in every if any(each.nouns.values())]
+    found = images(given, wanted=lambda seen: any(seen.nouns.values()))
     types = ("en",) if protocol == "paper" else languages(given, found)
     found = found if protocol == "paper" else [once(each) for each in found]
     sights = [caption_sight(found, place, types, given.seed) for place in range(len(found))]
     kept = [sight for sight in sights if sight.wrong]
-    left_out = {"no noun in its caption": len(every) - len(found), "no caption that shares no noun": len(sights) - len(kept)}
-    left_out |= unshown(given, len(every))
+    left_out = {"no caption that shares no noun": len(sights) - len(kept)} | unshown(given, found, unwanted="no noun in its caption")
     if protocol == "paper":
         return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
     return DecodeMedia(types, {split(given): kept}, "sum", Lens(**READ), rise=True, left_out=left_out)
@@ -277,9 +281,8 @@ def segment_lens(protocol: str, given: Given) -> DecodeMedia:
     The release's masks are mirrored across the diagonal; here a mask goes the way of the pixels, through the model's own
     resizing and cropping. Names with a dash are skipped, as there. Models without one grid of patches are refused.
     """
-    every = images(given, labelled=True)
-    found = [each for each in every if any(each.labels.values())]
-    left_out = {"no part with a name without a dash": len(every) - len(found)} | unshown(given, len(every), labelled=True)
+    found = images(given, labelled=True, wanted=lambda seen: any(seen.labels.values()))
+    left_out = unshown(given, found, labelled=True, unwanted="no part with a name without a dash")
     types = ("en",) if protocol == "paper" else languages(given, found)
     known = {t: sorted({word for each in found for word, _ in each.labels[t]}) for t in types}
     kept = [each for each in found if all(others(known[t], each, t) for t in types)]
