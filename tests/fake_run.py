@@ -24,6 +24,8 @@ class FakeTask:
     types: tuple = ("en", "zh")
     protocols: tuple = ("sound", "paper")
     against: str = "no place is near"
+    data: str = "places"
+    method: str = "Distances are measured."
     usual: bool = True
 
     @property

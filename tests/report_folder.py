@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from semhub.runs import store
+from semhub.tasks import find
 from semhub.types import Outcome, Reading
 
 HUB, UNTRAINED, MISPAIRED = "semhub-text", "semhub-text-untrained", "semhub-text-mispaired"
@@ -192,6 +193,12 @@ def extras(model: str) -> dict[str, dict]:
     return {task: {"task": task, "model": model, **more} for task, more in found.items()}
 
 
+def declared(task: str) -> dict:
+    """A task as a run records it."""
+    question, paper = TASKS.get(task, ("", ""))
+    return {"name": task, "question": question, "paper": paper, "against": "no difference from the controls", "method": find(task).method}
+
+
 def spec(models: Mapping[str, str] = MODELS, depth: int = LAYERS, **changes) -> dict:
     checks = [{"name": "lens-at-last-layer", "passed": True, "error": 3e-7, "tolerance": 1e-4, "detail": "own logits"}]
     facts = {"revision": None, "weights_hash": "0123456789abcdef", "layers": depth, "certificate": {"passed": True, "checks": checks}}
@@ -202,7 +209,7 @@ def spec(models: Mapping[str, str] = MODELS, depth: int = LAYERS, **changes) -> 
         "types": ["en", "es", "zh", "de", "digits"],
         "versions": {"semhub": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "numpy": "2.4.6"},
         "models": [{"name": name, "role": role, **facts} for name, role in models.items()],
-        "tasks": [{"name": t, "question": q, "paper": p, "against": "no difference from the controls"} for t, (q, p) in TASKS.items()],
+        "tasks": [declared(task) for task in TASKS],
         "data": {"source": "world", "hash": "world", "skipped": 0, "notes": []},
     } | changes
 

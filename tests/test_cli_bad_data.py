@@ -134,7 +134,7 @@ def test_skip_bad_goes_on_without_them_and_says_how_many(tmp_path):
     done = semhub("run", "multilingual/similarity", "--pairs", "p.jsonl", "--skip-bad", "--dry-run", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     notes = json.loads(done.stdout)["notes"]
-    assert any("Bad rows left out: 2; the first: p.jsonl line 2: the side 'zh' is empty" in note for note in notes)
+    assert any("; the first: p.jsonl line 2: the side 'zh' is empty; p.jsonl line 4" in note for note in notes)
 
 
 def test_a_task_that_the_data_cannot_answer_is_refused_before_the_work(tmp_path):

@@ -32,6 +32,13 @@ def test_meaning_is_found_where_it_was_planted():
     assert hard[0].value == pytest.approx(0, abs=1e-6) and hard[1].value > 0.8
 
 
+def test_the_texts_of_the_items_are_kept_cut_to_length():
+    many = [*CONCEPTS, concept("m" * 300)]
+    texts = carry_out(Compare(("en", "es"), {None: many}), bench(Planted())).extras["texts"]
+    assert texts["m3"] == {"en": "en:m3", "es": "es:m3", "zh": "zh:m3"} and len(texts) == 31
+    assert texts["m" * 300]["en"] == "en:" + "m" * 196 + "…"
+
+
 def test_the_nearest_is_counted_both_ways_and_ties_are_misses():
     result = carry_out(Compare(("en", "es"), {None: CONCEPTS}, measures=("p_at_1",)), bench(Planted()))
     assert [r.value for r in rows(result, measure="p_at_1", group="en-es")] == [0, 1, 1]

@@ -1,6 +1,7 @@
 """`Decode`, `DecodeWords`, `Spread` and the token map, against written-down states and plain re-computation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,16 @@ def test_items_whose_words_begin_alike_are_left_out_and_the_share_is_told():
     found = carry_out(Decode(("en", "es"), {None: same}, Lens(anchor=True)), bench(Planted(WORDS, spoken)))
     assert rows(found, measure="eligible", group="es:en", variant=None)[0].value == 0.75
     assert {r.n for r in rows(found, measure="anchor")} == {3}
+
+
+@pytest.mark.parametrize(("most", "asked"), [(4, 8), (6, 12), (40, 12), (None, 12)])
+def test_a_limit_is_one_of_the_prompts_whose_words_can_be_looked_up(most, asked):
+    """Every second prompt, the first among them, has an English word that begins like the Spanish one: it is passed over, and counted."""
+    alike = [replace(c, targets={"en": c.targets["es"], "es": c.targets["es"]}) if i % 2 == 0 else c for i, c in enumerate(clozes())]
+    twice = [alike[0], alike[2], *alike[1:2], *alike[3:]]  # two such prompts first
+    found = carry_out(Decode(("en", "es"), {"test": twice}, Lens(), most), bench(Planted(WORDS, spoken)))
+    assert {r.n for r in rows(found, measure="logprob", group="es:en")} == {min(most or 6, 6)}
+    assert {r.n for r in rows(found, measure="eligible", group="es:en", variant=None)} == {asked}
 
 
 def test_the_release_norms_the_last_point_only():

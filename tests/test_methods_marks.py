@@ -66,9 +66,8 @@ TEXTS = ["dogs, the cat sees", "The dog sees, the cat", "a dog, the house is red
 def test_rows_by_reader_and_facet(opened):
     bench = Bench(opened("llama-tied" if "llama-tied" in FAMILIES else "gpt2"), "a/b", "sound")
     spots = [Mark(m.id, m.type, m.text, m.at - 1, m.words, m.wrong, facets=m.facets) for m in marks(TEXTS)]
-    ask = DecodeMarks(
-        ("code", "en"), {"x": spots}, Lens({None: "final", "no-norm": "none"}, wrong=True, floor=True, anchor=True), by="kind", excess=True
-    )
+    lens = Lens({None: "final", "no-norm": "none"}, wrong=True, floor=True, anchor=True, cluster="kind")
+    ask = DecodeMarks(("code", "en"), {"x": spots}, lens, by="kind", excess=True)
     result = carry_out(ask, bench)
     rows = result.readings
     assert {r.split for r in rows} == {"x", "odd"} and {r.variant for r in rows} == {None, "no-norm"}
@@ -78,8 +77,26 @@ def test_rows_by_reader_and_facet(opened):
         code, en, anchor = whole["logprob", "code:code", layer], whole["logprob", "code:en", layer], whole["anchor", "code:en", layer]
         assert anchor.value == pytest.approx(en.value - code.value, abs=1e-6) and code.n == result.extras["x"]["kept"]
         assert whole["prob_excess", "code:en", layer].value == pytest.approx(0, abs=1e-9)
-    items = [o for o in result.outcomes if o.group == "code:en" and o.layer == 1]
-    assert np.mean([o.value for o in items]) == pytest.approx(whole["logprob", "code:en", 1].value)
+    for measure in ("logprob", "anchor"):
+        items = [o for o in result.outcomes if (o.measure, o.group, o.layer) == (measure, "code:en", 1)]
+        assert np.mean([o.value for o in items]) == pytest.approx(whole[measure, "code:en", 1].value)
+        assert {o.item: o.source for o in items}.items() <= {m.id: m.facets["kind"] for m in spots}.items() and len(items) > 1
+    known = {m.id: {"prompt": m.text[: m.at + 1], "en": "cat"} for m in spots}
+    assert result.extras["texts"] == {id: known[id] for id in result.extras["texts"]} and len(result.extras["texts"]) == len(items)
+
+
+@pytest.mark.parametrize(("most", "kept", "beyond"), [(2, 2, 2), (9, 4, 0), (None, 4, 0)])
+def test_a_limit_is_one_of_the_places_that_can_be_read(opened, most, kept, beyond):
+    """Of eight places the first four cannot be read: so many as there are room for are kept of the others, and the rest is counted."""
+    never = [Mark(f"x{k}", "code", "dog", 2, {"en": (" cat",)}) for k in range(4)]
+    spots = [Mark(m.id, m.type, m.text, m.at - 1, m.words) for m in marks(TEXTS)]
+    result = carry_out(DecodeMarks(("code", "en"), {None: [*never, *spots]}, most=most), Bench(opened("gpt2"), "a/b", "sound"))
+    found = result.extras["all"]
+    assert found["kept"] == kept and found["left_out"] == {"nothing follows": 4} | ({"beyond the limit": beyond} if beyond else {})
+    assert {r.n for r in result.readings if r.measure == "logprob"} == {kept}
+    (told,) = result.extras["tally"]
+    assert (told["given"], told["kept"]) == (8, kept)
+    assert [r.value for r in result.readings if r.measure == "eligible"] == [0.5]
 
 
 def test_a_batch_of_one_gives_the_same_rows(opened):

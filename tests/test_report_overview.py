@@ -20,11 +20,18 @@ def run(tmp_path_factory):
 def test_every_task_has_a_row_and_each_value_is_a_reading(run):
     table = overview_table(run)
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    assert [row["task"] for row in rows] == list(run.tasks)
+    assert list(dict.fromkeys(row["task"] for row in rows)) == list(run.tasks)
     for row in rows:
         readings = run.part(task=row["task"], model=row["model"])
         near = readings[(readings["value"] - row["value"].value).abs() < 1e-9]
         assert len(near) and (near["n"] == row["n"]).any() and row["role"] == "hub"
+
+
+def test_prompts_of_every_other_type_have_a_row_that_names_them(run):
+    table = overview_table(run)
+    groups = [row[table.columns.index("group")] for row in table.rows if row[0] == "multilingual/lens"]
+    assert groups == [f"{type} prompt, English word" for type in ("Spanish", "Chinese", "German")]
+    assert [row[0] for row in table.rows].count("multilingual/similarity") == 1
 
 
 def test_a_control_is_read_at_the_same_place(run):

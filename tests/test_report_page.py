@@ -147,8 +147,20 @@ def test_all_text_of_a_run_is_escaped(tmp_path, quick):
 def test_a_run_of_one_task_tells_that_one_and_no_other(tmp_path, quick):
     task = [{"name": "multilingual/trend", "question": "whose words?", "paper": "4.2", "against": "nothing"}]
     text = quick(made.write(tmp_path, some(made.trend), parts=False, tasks=task))
-    assert len(re.findall(r'class="badge open">Not measured<', text)) == 6  # three cards, three claims
+    assert len(re.findall(r'class="badge open">Not measured<', text)) == 4  # two cards, two claims
+    assert len(re.findall(r'class="badge open">No verdict<', text)) == 2 and "No verdict follows" in text
     assert "whose words?" in text and "multilingual/steering" not in text
+
+
+def test_every_model_that_was_asked_stands_in_title_and_verdicts(tmp_path, quick):
+    rows = [
+        Reading(**r.row() | {"model": m, "task": t})
+        for m, t in (("a", "x/similarity"), ("<b>", "y/similarity"))
+        for r in made.similarity(made.HUB)
+    ]
+    text = quick(made.write(tmp_path, rows, {"a": "hub", "<b>": "hub"}, parts=False, tasks=[]))
+    assert "<h1>Is there a semantic hub in a and &lt;b&gt;?</h1>" in text and "<li>model: &lt;b&gt; (hub): y/similarity</li>" in text
+    assert "English–Chinese (&lt;b&gt;): " in text
 
 
 def test_a_run_without_controls_says_so(tmp_path, quick):

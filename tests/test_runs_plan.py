@@ -263,7 +263,11 @@ def test_bad_rows_are_refused_or_counted(tmp_path):
     made = plan.prepare(pairs=path, skip_bad=True)
     assert made.record()["data"]["skipped"] == 1
     assert made.record()["data"]["skipped_rows"][0]["line"] == 3
-    assert made.notes()[0].startswith("Bad rows left out: 1; the first: pairs.tsv line 3")
+    assert made.notes()[0] == "Bad rows left out: 1 (the side 'fr' is empty: 1); the first: pairs.tsv line 3: the side 'fr' is empty."
+    path.write_text("en\tfr\na\tb\n" + "c\t\n" * 4 + "\td\n" * 150, encoding="utf-8")
+    (note, *_) = plan.prepare(pairs=path, skip_bad=True).notes()
+    assert note.startswith("Bad rows left out: 154 (the side 'en' is empty: 150; the side 'fr' is empty: 4); the first: pairs.tsv line 3: ")
+    assert note.count("pairs.tsv line") == 3 and note.endswith("; more in spec.json of the run, data.skipped_rows (100 of them).")
 
 
 @pytest.mark.parametrize("change", [{"limit": 0}, {"batch_tokens": 0}])

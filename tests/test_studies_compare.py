@@ -15,6 +15,8 @@ from semhub.report.comparison import render, to_csv, write
 from semhub.runs import store
 from semhub.studies.compare import compare
 from semhub.types import Outcome, Reading
+from semhub.verdicts.files import write_verdicts
+from semhub.verdicts.thresholds import Thresholds
 
 PLAIN = {"position": "probe", "variant": "raw", "split": "test"}
 HOSTILE = "<script>alert(1)</script>"
@@ -81,6 +83,50 @@ def test_what_is_beyond_a_control_is_compared_too(tmp_path):
 def test_other_seeds_and_data_are_told(tmp_path):
     found = compare([folder(tmp_path / "a", 0.3), folder(tmp_path / "b", 0.3, seed=4)])
     assert found.notes == ("m (b): seed 4, against 0 in the first run.",)
+
+
+def of_models(path, models):
+    """A run of several models: (name, role, task, S at its top) each."""
+    rows = [Reading(**r.row() | {"task": task}) for name, _, task, top in models for r in similarity(name, top)]
+    return made.write(path, rows, {name: role for name, role, *_ in models}, parts=False)
+
+
+def test_models_of_one_role_are_compared_with_each_other(tmp_path):
+    text, image = "multilingual/similarity", "vision/similarity"
+    first = [("t", "hub", text, 0.3), ("i", "hub", image, 0.2), ("t-mispaired", "control:mispaired", text, 0.05)]
+    other = [("mine", "", text, 0.4), ("eyes", "", image, 0.1), ("mine-x", "control:mispaired", text, 0.15)]
+    found = compare([of_models(tmp_path / "a", first), of_models(tmp_path / "b", [*other, ("u", "control:untrained", text, 0.0)])])
+    rows = {(row.role, row.task): row.difference for row in found.rows if row.what == "effect"}
+    assert rows["model", text] == pytest.approx(0.1) and rows["model", image] == pytest.approx(-0.1)
+    assert rows["mispaired", text] == pytest.approx(0.1) and rows["untrained", text] is None
+    assert found.notes == ("mine has the control untrained, and the first run has none.",)
+    assert [(m.name, m.role) for m in found.runs[0].models] == [("t", "model"), ("i", "model"), ("t-mispaired", "mispaired")]
+    text = render(found)
+    assert "<td>mispaired</td>" in text and "<td>t-mispaired</td>" in text
+
+
+def test_thresholds_are_those_of_the_first_run_or_of_a_file(tmp_path):
+    a, b = folder(tmp_path / "a", 0.3), folder(tmp_path / "b", 0.36)
+    assert effect(compare([a, b])).first_verdict == "undecided"
+    write_verdicts(a, Thresholds(similarity=0.5))
+    write_verdicts(b)
+    found = compare([a, b])
+    assert (effect(found).first_verdict, effect(found).verdict) == ("contradicted", "contradicted") and found.thresholds.similarity == 0.5
+    assert found.notes == ("The report of m (b) was judged by other thresholds; here all runs are judged by the same.",)
+    (tmp_path / "mine.toml").write_text("similarity = 0.33")
+    with pytest.raises(SystemExit):
+        cli.main(["compare", str(a), str(b), "--thresholds", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "side")])
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "side" / "compare.csv").read_text())))
+    assert [rows[0][key] for key in ("first_verdict", "verdict")] == ["contradicted", "undecided"]
+
+
+def test_thresholds_that_a_run_cannot_have_been_judged_by_are_named(tmp_path, capsys):
+    a, b = folder(tmp_path / "a", 0.3), folder(tmp_path / "b", 0.36)
+    (a / "verdicts.json").write_text('[{"thresholds": {"similarity": "much"}}]')
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compare", str(a), str(b)])
+    told = capsys.readouterr().err
+    assert stopped.value.code == 2 and "verdicts.json: similarity = 'much'" in told and len(told.splitlines()) == 1
 
 
 def other_task(path):

@@ -119,6 +119,25 @@ def test_every_noun_of_a_caption_counts_in_paper_and_once_in_sound(monkeypatch):
     assert {tuple(words(sight.wrong["wrong-word"])) for sight in paper.sets[None]} <= set(map(tuple, said))
 
 
+def test_a_limit_is_one_of_the_images_that_can_be_asked_about():
+    captions = shown(captions=("running along", "a dog", "so very", "a cat", "a boat", "a bird", "going"))
+    ask = declared("vision/caption-lens", data=captions, limit=3)
+    assert [sight.id for sight in ask.sets[None]] == ["p1", "p3", "p4"]
+    assert ask.left_out["no noun in its caption"] == 2 and ask.left_out["beyond the limit"] == 2
+    parts = shown(parts=(("tree-merged",), ("dog",), ("sky-other",), ("cat",), ("boat",)))
+    ask = declared("vision/segment-lens", data=parts, limit=2)
+    assert [sight.id for sight in ask.sets[None]] == ["p1", "p3"]
+    assert ask.left_out["no part with a name without a dash"] == 2 and ask.left_out["beyond the limit"] == 1
+
+
+def test_a_limit_is_one_of_the_sounds_that_are_compared():
+    labels = ["dog barking"] * 20 + ["rain"] * 2 + ["crow calling"]
+    ask = declared("audio/similarity", data=clips(*labels), limit=6)
+    assert len(ask.sets[None]) == 6 and ask.left_out[None] == {"another sound of the same label": 17}
+    fewer = declared("audio/similarity", data=clips(*labels), limit=4)
+    assert len(fewer.sets[None]) == 4 and fewer.left_out[None]["beyond the limit"] == 2
+
+
 def test_an_image_that_shows_every_category_is_left_out():
     data = shown(parts=(("dog",), ("dog", "cat"), ("cat",)))
     for protocol in ("paper", "sound"):

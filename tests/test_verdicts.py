@@ -285,6 +285,13 @@ def test_each_need_alone_makes_an_anchor_undecided(readings, reasons):
     assert (found.verdict, list(found.reasons)) == ("undecided", reasons)
 
 
+def test_right_words_that_are_hardly_spoken_are_named_as_the_reason():
+    rare, unread = verdict(leads(right=0.001)), verdict([r for r in leads() if r.measure != "prob"])
+    assert "]; right words have a mean probability of 0.001, below 0.02." in rare.objections[0]
+    assert "the probability of the right words was not measured" in unread.objections[0]
+    assert all(c.why == "" for c in verdict(leads(lifts=[1.0] * 4)).controls + verdict(leads()).controls)
+
+
 @pytest.mark.parametrize(("group", "word"), [("image:en", "supported"), ("image:es", "undecided"), ("es:en", "undecided")])
 def test_of_prompts_the_type_whose_word_is_read_says_whether_a_control_is_a_null(group, word):
     readings = leads(group=group) + leads(model=MISPAIRED, other=None, group=group)
@@ -430,9 +437,17 @@ def test_a_push_that_does_nothing_for_sure_is_contradicted():
     assert verdict(sure + last).verdict == "contradicted", "the last layer is none of those that the claim is about"
 
 
-@pytest.mark.parametrize(("n", "word"), [(20, "undecided"), (60, "contradicted")])
-def test_no_change_in_any_of_few_prompts_is_not_known_to_be_none(n, word):
-    assert verdict([Reading(**r.row() | {"value": 0.0, "low": 0.0, "high": 0.0, "n": n}) for r in pushes()]).verdict == word
+@pytest.mark.parametrize(
+    ("target", "n", "word"),
+    [
+        ("correct", 20, "undecided"), ("correct", 60, "contradicted"),
+        ("sentiment", 60, "undecided"), ("sentiment", 90, "contradicted"), ("tone", 900, "undecided"),
+    ],
+)  # fmt: skip
+def test_no_change_in_any_of_few_prompts_is_not_known_to_be_none(target, n, word):
+    """A share can have changed by 1 in a prompt that was not tried, a sentiment by 2, another measure by nobody knows how much."""
+    none = {"value": 0.0, "low": 0.0, "high": 0.0, "n": n}
+    assert verdict([Reading(**r.row() | none | {"measure": r.measure.replace("sentiment", target)}) for r in pushes()]).verdict == word
 
 
 def test_a_push_is_judged_where_the_run_chose_it():
@@ -528,7 +543,7 @@ def test_a_run_folder_gets_its_verdicts_whole(tmp_path):
     wanted = {"claim", "group", "verdict", "effect", "low", "high", "p", "anchor", "candidates", "controls", "objections", "model", "role"}
     assert all(wanted <= set(each) and each["thresholds"]["similarity"] == 0.2 for each in found)
     assert {each["claim"] for each in found} == {"shared", "anchored", "used"}
-    assert all(set(c) == {"name", "effect", "low", "high", "passed"} for each in found for c in each["controls"])
+    assert all(set(c) == {"name", "effect", "low", "high", "passed", "why"} for each in found for c in each["controls"])
     by_pair = {each["group"]: each["verdict"] for each in found if each["claim"] == "shared" and each["model"] == HUB}
     assert (by_pair["en-zh"], by_pair["zh-de"]) == ("supported", "contradicted")
     assert not [each for each in found if each["model"] != HUB and each["verdict"] == "supported"]

@@ -78,7 +78,7 @@ def run(
     lens: LensFolder = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/<model>-<protocol>-<hash of what was asked>.")] = None,
     seed: Draws = 0,
-    limit: Annotated[int | None, typer.Option(help="At most so many items per task.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many items per task, of those that can be asked.")] = None,
     layers: Layers = None,
     types: Types = None,
     batch_tokens: BatchTokens = 8192,
@@ -236,12 +236,16 @@ def report(
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders; the others are held against the first.")],
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html and compare.csv.")] = None,
+    thresholds: Limits = None,
     json: Json = False,
 ) -> None:
-    """Hold runs against each other: verdicts side by side, differences of effects with intervals."""
+    """Hold runs against each other, model by model of the same role: verdicts side by side, differences of effects with intervals.
+
+    Without --thresholds all are judged by those that the first run was judged by.
+    """
     from semhub import jobs
 
-    terminal.show_comparison(jobs.compare(runs, out).as_dict(), out, json)
+    terminal.show_comparison(jobs.compare(runs, out, thresholds).as_dict(), out, json)
 
 
 @app.command()

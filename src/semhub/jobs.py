@@ -68,14 +68,15 @@ def report(folder: str | Path, thresholds: str | Path | None = None, workers: in
     return write_report(Path(folder), _limits(thresholds), cores() if workers is None else workers)
 
 
-def compare(folders: Iterable[str | Path], out: str | Path | None = None):
+def compare(folders: Iterable[str | Path], out: str | Path | None = None, thresholds: str | Path | None = None):
     """Runs side by side -> their `Comparison`; with `out`, `compare.html` and `compare.csv` are written into that folder.
 
+    `thresholds`: a TOML file of the numbers that decide verdicts; by default those that the first run was judged by.
     Raises BadInput for what is no run folder, or runs of other tasks or another protocol.
     """
     from semhub.studies.compare import compare
 
-    found = compare([Path(folder) for folder in folders])
+    found = compare([Path(folder) for folder in folders], None if thresholds is None else _limits(thresholds))
     if out is not None:
         from semhub.report.comparison import write
 

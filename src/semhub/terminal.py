@@ -295,6 +295,7 @@ def show_comparison(found: dict, out, json_wanted: bool) -> None:
     rows = [
         (
             row["run"],
+            row["role"],
             row["claim"],
             row["group"],
             f"{row['first_verdict'] or 'not measured'} {shown(row['first'])}",
@@ -307,7 +308,7 @@ def show_comparison(found: dict, out, json_wanted: bool) -> None:
         for row in found["rows"]
         if row["what"] == "effect"
     ]
-    print_table(("run", "claim", "of", f"first: {found['runs'][0]['name']}", "this run", "difference", "paired by"), rows)
+    print_table(("run", "model", "claim", "of", f"first: {found['runs'][0]['name']}", "this run", "difference", "paired by"), rows)
     for note in found["notes"]:
         print(f"Mind: {note}")
     if out is not None:

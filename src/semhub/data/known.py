@@ -26,6 +26,13 @@ class Known:
     also: tuple[str, ...] = ()
 
 
+def readers_of(kind: str, protocol: str) -> tuple[str, ...]:
+    """The tasks that read a kind of real data (`code`, ..., or `pairs`) in a protocol."""
+    option = "--pairs" if kind == "pairs" else f"--data {kind}="
+    named = [task for each in KNOWN if each.option.startswith(option) for task in each.tasks]
+    return tuple(dict.fromkeys(task.partition(" (")[0] for task in named if "(" not in task or f"({protocol})" in task))
+
+
 PARALLEL = ("multilingual/similarity", "multilingual/trend", "multilingual/lens (paper)")
 TABLE = ".jsonl, .csv, .tsv, .parquet (text also as .gz)"
 KNOWN = (

@@ -6,13 +6,14 @@ Knows formats, but not what the columns mean. CSV and TSV have a file of their o
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from semhub.errors import BadInput
 
-SHOWN = 3  # bad rows that a message spells out
+SHOWN, REASONS = 3, 4  # bad rows that a message spells out, and reasons that it counts
 _UTF8_BOM, _UTF16_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -40,6 +41,15 @@ class Row:
     def bad(self, reason: str, column: str | None = None) -> BadRow:
         file, line = self.places.get(column, (self.file, self.line))
         return BadRow(file, line, reason)
+
+
+def left_out(bad: Sequence[BadRow], kept_in: str) -> str:
+    """What was left out, by reason, the commonest first, and the first rows by name; `kept_in` says where more of them stand."""
+    counts = Counter(row.reason for row in bad).most_common()
+    reasons = [f"{why}: {n:,}" for why, n in counts[:REASONS]]
+    reasons += [f"other reasons: {sum(n for _, n in counts[REASONS:]):,}"] if len(counts) > REASONS else []
+    more = f"; more in {kept_in}" if len(bad) > SHOWN else ""
+    return f"Bad rows left out: {len(bad):,} ({'; '.join(reasons)}); the first: {'; '.join(map(str, bad[:SHOWN]))}{more}."
 
 
 def refuse(bad: list[BadRow], source: str, kept: int, skip_bad: bool) -> None:

@@ -28,6 +28,7 @@ from semhub.methods.declare import (
     Trajectory,
 )
 from semhub.methods.tally import tally
+from semhub.methods.texts import texts
 
 PROCEDURES = {
     Compare: ("compare", "compare"),
@@ -58,7 +59,7 @@ __all__ = [
 
 
 def carry_out(declaration: Declaration, bench) -> Result:
-    """Put a declared question to the model on the bench; `tally` among the extras says what was kept and dropped."""
+    """Put a declared question to the model on the bench; extras: `tally`, what was kept and dropped, and `texts`, what its items are."""
     module, name = PROCEDURES[type(declaration)]
     found = getattr(import_module(f"semhub.methods.{module}"), name)(declaration, bench)
-    return replace(found, extras={**found.extras, "tally": tally(declaration, found)})
+    return replace(found, extras={**found.extras, "tally": tally(declaration, found), "texts": texts(declaration, found)})

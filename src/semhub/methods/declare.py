@@ -13,7 +13,14 @@ from semhub.types import Cloze, Concept, Exchange, Form, Mark, Outcome, Prompt, 
 
 Split = str | None
 
+BEYOND = "beyond the limit"  # why an item is not asked that could be
 WORDLESS = "no word of it begins with a token of its own"  # why a sight is left out
+
+
+def evenly(found: Sequence, most: int) -> list:
+    """At most so many of them, at even distances, in order."""
+    n = min(len(found), most)
+    return [found[i * len(found) // n] for i in range(n)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +123,14 @@ class Lens:
 class Decode:
     """Which type's word do the layers speak before a prompt of another type is continued (Eq. 2)?
 
-    `sets`: the prompts of each split; `types`: those whose words are looked up, the dominant one first.
+    `sets`: the prompts of each split; `types`: those whose words are looked up, the dominant one first. `most`: of each type of prompt
+    no more are read than it takes for so many to have words that can be looked up (None: all).
     """
 
     types: tuple[str, ...]
     sets: Mapping[Split, Sequence[Cloze]]
     lens: Lens = Lens()
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ class DecodeMarks:
     `types`: the groups that are looked up. `by`: a facet whose values are reported as splits of their own.
     `excess`: also each group's probability minus its mean over all places, whatever truly follows there.
     `left_out`: items that have no mark at all, by split and id, with the reason; they are reported with those that have no token.
+    `most`: of the places of a split that can be read at most so many, evenly chosen (None: all).
     """
 
     types: tuple[str, ...]
@@ -153,6 +163,7 @@ class DecodeMarks:
     by: str | None = None
     excess: bool = False
     left_out: Mapping[Split, Mapping[str, str]] = field(default_factory=dict)
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,20 @@ def decode(ask: Decode, bench: Bench) -> Result:
         for type in dict.fromkeys(c.type for c in clozes):
             mine = [c for c in clozes if c.type == type]
             spots = all_spots(ask, bench, mine)
+            mine, spots = (found[: enough(ask, type, spots)] for found in (mine, spots))
             states = bench.states([c.shown for c in mine], {"last": "last"}, bench.chosen(ask.lens.first_layer), ask.lens.special)["last"]
             found = of_type(ask, bench, type, split, mine, spots, states)
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:
         raise BadInput(f"{bench.task}: no prompt has a word in {', '.join(ask.types)} that can be looked up.")
     return Result(tuple(readings), tuple(outcomes))
+
+
+def enough(ask: Decode, type: str, spots: Sequence[Spot]) -> int | None:
+    """How many prompts it takes, from the first, for `ask.most` of them to have another type's word that can be looked up."""
+    others = [usable(spots, type, t) for t in ask.types if t != type]
+    places = np.flatnonzero(np.any(others, 0)) if others else np.arange(len(spots))
+    return None if ask.most is None or len(places) <= ask.most else int(places[ask.most - 1]) + 1
 
 
 def all_spots(ask: Decode, bench: Bench, clozes: Sequence[Cloze]) -> list[Spot]:

@@ -14,7 +14,7 @@ from semhub.errors import BadInput
 from semhub.measures.lens import norm_matched
 from semhub.methods.affine import translators
 from semhub.methods.bench import Bench, Measured
-from semhub.methods.declare import DecodeMarks, Result, Split
+from semhub.methods.declare import BEYOND, DecodeMarks, Result, Split, evenly
 from semhub.methods.decode import Spot, Table, disagreements, eligible, lifts, look_up, quantities, usable
 from semhub.models.tokens import first_continuation_id
 from semhub.models.where import Encoding
@@ -29,15 +29,17 @@ def decode_marks(ask: DecodeMarks, bench: Bench) -> Result:
     """Every split, and every value of the facet `by`. Raises BadInput where no place can be read, and says why."""
     readings, outcomes, extras = [], [], {}
     for split, marks in ask.sets.items():
-        kept, left_out = placed(ask, bench, marks)
-        left_out |= ask.left_out.get(split, {})
+        every, left_out = placed(ask, bench, marks)
+        kept = every if ask.most is None else evenly(every, ask.most)
+        chosen = {mark.id for mark, *_ in kept}
+        left_out |= {mark.id: BEYOND for mark, *_ in every if mark.id not in chosen} | dict(ask.left_out.get(split, {}))
         extras[split or "all"] = {
             "kept": len(kept),
             "left_out": dict(Counter(left_out.values())),
             "items": {why: [item for item, said in left_out.items() if said == why][:TOLD] for why in dict.fromkeys(left_out.values())},
         }
         if kept:
-            found = of_split(ask, bench, split, kept, len(marks))
+            found = of_split(ask, bench, split, kept, len(every) / len(marks), len(marks))
             readings, outcomes = readings + found[0], outcomes + found[1]
     if not readings:
         why = "; ".join(f"{split}: {each['left_out'] or 'no mark'}" for split, each in extras.items())
@@ -125,15 +127,17 @@ def first_token(bench: Bench, before: str, word: str) -> int | None:
 # what is read there --------------------------------------------------------------------------------------------------
 
 
-def of_split(ask: DecodeMarks, bench: Bench, split: Split, kept: Sequence[tuple[Mark, Place, Spot]], of: int) -> tuple[list, list]:
-    """Rows of one split, of the values of `by` in it, and of each kind of what follows."""
+def of_split(
+    ask: DecodeMarks, bench: Bench, split: Split, kept: Sequence[tuple[Mark, Place, Spot]], share: float, of: int
+) -> tuple[list, list]:
+    """Rows of one split, of the values of `by` in it, and of each kind of what follows; `share` of so many places can be read."""
     tables = read_places(ask, bench, [place for _, place, _ in kept], [spot for _, _, spot in kept])
     parts = {split: np.arange(len(kept))}
     if ask.by is not None:
         values = np.array([mark.facets.get(ask.by, "") for mark, _, _ in kept])
         parts |= {value: np.flatnonzero(values == value) for value in sorted(set(values)) if value}
     columns = {"position": "before", "split": split}
-    readings, outcomes = [bench.reading("eligible", len(kept) / of, n=of, **columns)], []
+    readings, outcomes = [bench.reading("eligible", share, n=of, **columns)], []
     for name, rows in parts.items():
         for own in dict.fromkeys(mark.type for mark, _, _ in kept):
             mine = [i for i in rows if kept[i][0].type == own]
@@ -159,8 +163,8 @@ def of_kind(
         if variant == AFFINE:
             measured += disagreements(of[None, None], table, own, spots, ask.types, here)
         if (variant, control) == next(iter(of)):
-            items = [m for m in measured if m.measure == "logprob" and m.columns.get("control") is None]
-            outcomes += bench.outcomes(items, [s.item for s in spots])
+            items = [m for m in measured if m.keep or (m.measure == "logprob" and m.columns.get("control") is None)]
+            outcomes += bench.outcomes(items, [s.item for s in spots], sources=[s.cluster for s in spots])
         readings += bench.readings(measured, [s.cluster for s in spots], lens.intervals)
         if lens.wrong and plain:
             readings += lifts(bench, table, own, spots, ask.types, here)

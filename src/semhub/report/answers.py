@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from semhub.report.folder import Run
 from semhub.report.items import Items, items_of
+from semhub.report.unjudged import unjudged
 from semhub.report.words import control_name, count, kinds, listing, pair_name, span, type_name, verdict_name, with_interval, written
 from semhub.verdicts.evidence import TAUGHT_IN
 from semhub.verdicts.slices import Estimate
@@ -15,7 +16,8 @@ from semhub.verdicts.verdict import CONTRADICTED, SUPPORTED, UNDECIDED, Control,
 
 CLAIMS = ("shared", "anchored", "used")
 WORDS = (SUPPORTED, CONTRADICTED, UNDECIDED)
-NONE, MECHANICS = "Not measured", "No finding"
+NONE, OPEN, MECHANICS = "Not measured", "No verdict", "No finding"
+UNMEASURED = "This run did not measure it."
 NO_CONTROL = "No control model was run: this page cannot say what a model without training, or without a hub, would show."
 TITLES = {
     "shared": "Do translations meet in the middle layers?",
@@ -78,7 +80,7 @@ MEANS = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One verdict as the page shows it when it is opened."""
+    """One verdict as the page shows it when it is opened; `name` says of which model or task, where its group alone does not."""
 
     name: str
     verdict: Verdict
@@ -114,19 +116,21 @@ class Answer:
 
 def answers(run: Run) -> list[Answer]:
     """The three claims of the paper, whether or not the run measured them; what a control was taught is no part of them."""
-    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in TAUGHT_IN]) for claim in CLAIMS]
+    several = run.several
+    return [answer(run, claim, [v for v in run.judged(claim) if v.task not in TAUGHT_IN], several) for claim in CLAIMS]
 
 
-def answer(run: Run, claim: str, found: Sequence[Verdict]) -> Answer:
-    opened = tuple(open_up(run, v) for v in found)
-    details = () if run.controls or not found else (NO_CONTROL,)
-    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found), tuple(sentences(run, found)), opened, details)
+def answer(run: Run, claim: str, found: Sequence[Verdict], several: bool) -> Answer:
+    label = labels(found, several)
+    opened = tuple(open_up(run, v, label[place_of(v)]) for v in found)
+    others = tuple(unjudged(run, claim))
+    details = () if run.controls or not (found or others) else (NO_CONTROL,)
+    told, details = (tuple(sentences(run, found, several)), (*details, *others)) if found else (others or (UNMEASURED,), details)
+    return Answer(claim, TITLES[claim], ASKED[claim], badge_of(run, found) if found else OPEN if others else NONE, told, opened, details)
 
 
 def badge_of(run: Run, found: Sequence[Verdict]) -> str:
     """`Supported`, or how many of each word: `6 supported, 1 undecided`."""
-    if not found:
-        return NONE
     if run.main.mechanics:
         return MECHANICS
     counts = {word: sum(v.verdict == word for v in found) for word in WORDS}
@@ -134,14 +138,30 @@ def badge_of(run: Run, found: Sequence[Verdict]) -> str:
     return verdict_name(told[0][0]) if len(told) == 1 else ", ".join(f"{n} {word}" for word, n in told)
 
 
-def sentences(run: Run, found: Sequence[Verdict]) -> Iterable[str]:
-    """One sentence for each word that some verdict bears (undecided ones apart by their reason)."""
-    if not found:
-        yield "This run did not measure it."
-        return
+def sentences(run: Run, found: Sequence[Verdict], several: bool) -> Iterable[str]:
+    """One sentence for each word that some verdict bears (undecided ones apart by their reason), model by model."""
     if run.main.mechanics:
         yield f"{run.main.name} has random weights: its values check the machinery and are no finding."
         return
+    label = labels(found, several)
+    for named in dict.fromkeys(label.values()):
+        yield from of_label([v for v in found if label[place_of(v)] == named], named)
+
+
+def labels(found: Sequence[Verdict], several: bool) -> dict[tuple, str]:
+    """What tells verdicts apart beside their groups: the model where there are several, the task where two ask one model the same."""
+    tasks: dict[tuple, set[str]] = {}
+    for v in found:
+        tasks.setdefault((v.model, v.group), set()).add(v.task)
+    parts = lambda v: [v.model] * several + [v.task] * (len(tasks[v.model, v.group]) > 1)  # noqa: E731
+    return {place_of(v): f" ({', '.join(named)})" if (named := parts(v)) else "" for v in found}
+
+
+def place_of(v: Verdict) -> tuple:
+    return v.model, v.task, v.group, v.measure
+
+
+def of_label(found: Sequence[Verdict], named: str) -> Iterable[str]:
     groups: dict[tuple, list[Verdict]] = {}
     for word in WORDS:
         for v in (v for v in found if v.verdict == word):
@@ -149,7 +169,7 @@ def sentences(run: Run, found: Sequence[Verdict]) -> Iterable[str]:
     for (word, anchor, why), mine in groups.items():
         told = FOUND[mine[0].claim, word].format(anchor=type_name(anchor or ""))
         beyond = f"; the {type_name(anchor)} word is ahead of what words of its frequency explain" if anchor and word != SUPPORTED else ""
-        yield f"{capital(who(mine, found))}, {told}{values(mine)}{', because ' + why if why else ''}{beyond}."
+        yield f"{capital(who(mine, found))}{named}, {told}{values(mine)}{', because ' + why if why else ''}{beyond}."
 
 
 def leading(v: Verdict) -> str | None:
@@ -170,8 +190,9 @@ def because(v: Verdict) -> str:
     absent = [name for name in v.reasons if name not in SIZES and not name.startswith("control:")]
     missing = [BECAUSE.get(name) or f"the control “{control_name(name)}” was not run" for name in absent]
     ways = directions(v, failed)
-    not_shown = [f"it is not shown that {NEEDED[name]}" for name in failed if name in NEEDED]
-    others = [control_name(name) for name in failed if name not in NEEDED and name not in ("upward", "downward")]
+    why = {c.name: f" ({c.why})" for c in v.failed if c.why}
+    not_shown = [f"it is not shown that {NEEDED[name]}{why.get(name, '')}" for name in failed if name in NEEDED]
+    others = [control_name(name, v.claim) for name in failed if name not in NEEDED and name not in ("upward", "downward")]
     parts = [*missing, *ways, *not_shown, *([f"it is not clearly beyond {listing(others)}"] if others else [])]
     return listing(parts) or listing(BECAUSE[name] for name in v.reasons if name in SIZES)
 
@@ -207,11 +228,11 @@ def values(mine: Sequence[Verdict]) -> str:
 # one verdict ---------------------------------------------------------------------------------------------------------
 
 
-def open_up(run: Run, v: Verdict) -> Opened:
-    name = group_name(v)
+def open_up(run: Run, v: Verdict, label: str) -> Opened:
+    name = group_name(v) + label
     where = "" if v.layer is None else f" at layer {v.layer:g}" + ("" if v.strength is None else f", strength {v.strength:g}")
     summary = f"{name}: {with_interval(v.estimate)}{where}" if v.estimate else f"{name}: not measured"
-    controls = tuple((control_title(c, v), with_interval(estimate(c)), "passed" if c.passed else "not passed") for c in v.controls)
+    controls = tuple((control_name(c.name, v.claim), with_interval(estimate(c)), verdict_on(c)) for c in v.controls)
     return Opened(name, v, summary, sentence(v), controls, v.objections, items_of(run, v))
 
 
@@ -231,10 +252,8 @@ def candidates(v: Verdict) -> str:
     return listing(f"{type_name(type)} {'0 (the own word)' if type == v.group else told(e)}" for type, e in ordered)
 
 
-def control_title(c: Control, v: Verdict) -> str:
-    if v.claim == "shared" and c.name == "layer-0":
-        return "rise over layer 0"
-    return control_name(c.name)
+def verdict_on(c: Control) -> str:
+    return "passed" if c.passed else f"not passed: {c.why}" if c.why else "not passed"
 
 
 def estimate(c: Control) -> Estimate | None:

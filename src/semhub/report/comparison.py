@@ -44,10 +44,11 @@ def told(row: Difference) -> dict[str, str]:
     name = f"{type_name(row.group)} prompts" if row.claim == "anchored" else pair_name(row.group)
     return {
         "run": row.run,
+        "role": row.role,
         "claim": row.claim,
         "group": name,
         "task": row.task,
-        "what": "effect" if row.what == EFFECT else control_name(row.what),
+        "what": "effect" if row.what == EFFECT else control_name(row.what, row.claim),
         "first": f"{row.first_verdict or 'not measured'}: {written(row.first)}",
         "value": f"{row.verdict or 'not measured'}: {written(row.value)}",
         "difference": with_interval(difference),

@@ -64,6 +64,19 @@ class Run:
         return replace(self, subjects=mine) if mine else self
 
     @property
+    def asked(self) -> list[tuple[Subject, list[str]]]:
+        """Each model that tasks speak of, with those: one, unless tasks went to several models."""
+        found: dict[str, tuple[Subject, list[str]]] = {}
+        for task in self.tasks:
+            subject = self.on(task).main
+            found.setdefault(subject.name, (subject, []))[1].append(task)
+        return list(found.values()) or [(self.main, [])]
+
+    @property
+    def several(self) -> bool:
+        return len(self.asked) > 1
+
+    @property
     def tasks(self) -> dict[str, Mapping]:
         """Name -> declaration, in the order of the spec, then those that only the readings know."""
         named = {_name(t): (t if isinstance(t, Mapping) else {}) for t in listed(self.spec.get("tasks"))}
@@ -78,11 +91,6 @@ class Run:
     def dominant(self) -> str:
         """The type that dominated pretraining: as the spec names it, else English, else the first type of the run."""
         return str(self.spec.get("dominant") or ("en" if "en" in self.types or not self.types else self.types[0]))
-
-    @property
-    def world_items(self) -> bool:
-        """Whether the items are semhub's own sentences and not real text."""
-        return str(mapped(self.spec.get("data")).get("source", "")).startswith("world")
 
     @property
     def protocol(self) -> str:

@@ -1,15 +1,16 @@
-"""The items behind a verdict: a sample for the page, from the lowest to the highest, and where all of them stand."""
+"""The items behind a verdict: a sample for the page, from the lowest to the highest, as their texts, and where all of them stand."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from semhub.report.folder import Run
-from semhub.report.words import written
+from semhub.report.folder import Run, mapped
+from semhub.report.words import type_name, written
+from semhub.verdicts.evidence import types_in
 from semhub.verdicts.slices import where
 from semhub.verdicts.verdict import Verdict
 
-SHOWN, LONGEST = 9, 160
+SHOWN, LONGEST, PROMPT = 9, 160, "prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,25 @@ def items_of(run: Run, v: Verdict) -> Items | None:
         return None
     found = found.sort_values(["value", "item"], kind="stable")
     kept = found if len(found) <= SHOWN else found.iloc[[round(i * (len(found) - 1) / (SHOWN - 1)) for i in range(SHOWN)]]
-    columns = [c for c in found.columns if c != "value"]
-    rows = tuple(tuple(shown(row[c]) for c in columns) for _, row in kept.iterrows())
-    return Items(tuple(columns), rows, len(found), pointer(v))
+    kept = with_texts(run, v, kept.drop(columns="value"))
+    rows = tuple(tuple(map(shown, row)) for row in kept.itertuples(index=False))
+    return Items(tuple(kept.columns), rows, len(found), pointer(v))
+
+
+def with_texts(run: Run, v: Verdict, items: pd.DataFrame) -> pd.DataFrame:
+    """The same with a column for each text of the items that bears on the verdict, after their ids; as it is where the run kept none."""
+    own = (e for e in run.extras if (e.get("task"), e.get("model")) == (v.task, v.model))
+    texts = next((mapped(e["texts"]) for e in own if e.get("texts")), {})
+    sides = types_in(v.group) if v.claim == "shared" else [PROMPT] if v.claim == "used" else [PROMPT, v.group, v.nearest or v.group]
+    of = lambda item, side: str(mapped(texts.get(item)).get(side, ""))  # noqa: E731
+    columns = {side: [of(item, side) for item in items["item"]] for side in dict.fromkeys(sides)}
+    for place, (side, found) in enumerate((each for each in columns.items() if any(each[1])), 1):
+        items.insert(place, heading(v, side), found)
+    return items
+
+
+def heading(v: Verdict, side: str) -> str:
+    return f"{type_name(side)} word" if v.claim == "anchored" and side != PROMPT else type_name(side)
 
 
 def read(run: Run, v: Verdict) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""The whole run at a glance: one row per task, its leading measure beside a control, whatever came of it.
+"""The whole run at a glance: one row per task (and type of prompt), its leading measure beside a control, whatever came of it.
 
 Chooses which measure, group and place stand for a task; every number is a reading as it lies in the store.
 """
@@ -21,12 +21,13 @@ LEADING = (
 
 
 def overview_table(run: Run) -> Table | None:
-    """One row per task: its highest middle value or its push, with interval and n, the same under a control, and the model's role."""
-    return table("overview", CAPTION, [row for task in run.tasks if (row := row_of(run.on(task), task))])
+    """Per task its highest middle value or its push, with interval and n, the same under a control, and the model's role."""
+    return table("overview", CAPTION, [row for task in run.tasks for row in rows_of(run.on(task), task)])
 
 
 CAPTION = (
-    "Every task at its leading measure, for its first group, at the middle layer where that is highest; a push at the layer and "
+    "Every task at its leading measure, for its first group (of prompts of several types, for each but the dominant one, and the dominant "
+    "type's word), at the middle layer where that is highest; a push at the layer and "
     "strength that were chosen on other prompts, and where its outputs may be such as cannot be judged (they left the language, or without "
     "a push gave no answer of the kind), over all prompts, for which such an output is no change. Beside it the same reading of a control "
     "model (pushed at its own choice), and of the same model under a control of the task, where there is one. 95% intervals."
@@ -42,12 +43,22 @@ class Shown:
     over: str = ""
 
 
-def row_of(run: Run, task: str) -> dict[str, Cell] | None:
+def rows_of(run: Run, task: str) -> list[dict[str, Cell]]:
     frame = run.part(task=task, model=run.main.name)
     measure = str(leading(where(frame, control=None)))
     own = where(frame, measure=measure)
     plain = where(own, control=None)
-    group = next(iter(distinct(over_all(plain)["group"])), None) if len(plain) else None
+    groups = told_groups(distinct(over_all(plain)["group"]) if len(plain) else [], run.dominant)
+    return [row for group in groups if (row := row_of(run, task, measure, group, own))]
+
+
+def told_groups(groups: list, dominant: str) -> list:
+    """Of prompts and words (`es:en`), those that ask prompts of another type for the dominant type's word; else the first group."""
+    asked = [group for group in groups if group and str(group).endswith(f":{dominant}") and group != f"{dominant}:{dominant}"]
+    return asked or groups[:1] or [None]
+
+
+def row_of(run: Run, task: str, measure: str, group: object, own) -> dict[str, Cell] | None:
     top = shown(run, task, measure, group, run.main)
     if top is None:
         return None

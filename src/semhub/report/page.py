@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from semhub.report import fonts, plots, prose, tables, tokenmap
+from semhub.report import fonts, origins, plots, prose, tables, tokenmap
 from semhub.report.answers import Answer, answers
 from semhub.report.easel import easel
 from semhub.report.figures import figures_of, side_by_side
@@ -179,6 +179,7 @@ def render(
         "overview": overview,
         "kinds": tokenmap.legend(maps),
         "prose": prose,
+        "origins": origins,
         "tokenmap": tokenmap,
         "notes": [brief(note) for note in listed(mapped(run.spec.get("data")).get("notes"))[:NOTES]],
         "rows_shown": ROWS,

@@ -3,11 +3,12 @@
 Composed by rule from spec and readings; quotes no value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from semhub.report.folder import Run, listed, mapped
-from semhub.report.words import count, listing, type_name, written
+from semhub.report.origins import items_told, source_told
+from semhub.report.words import count, listing, written
 from semhub.verdicts.judging import CLAIMS
 from semhub.verdicts.slices import distinct
 from semhub.verdicts.thresholds import told
@@ -114,72 +115,38 @@ def objections(run: Run) -> list[tuple[str, str, bool]]:
 
 # methods and provenance ----------------------------------------------------------------------------------------------
 
-METHODS = {
-    "multilingual/similarity": (
-        "Similarity of translations is S_l, the mean cosine of matching pairs minus that of all mismatched pairs, at every layer l (Eq. 1)."
-    ),
-    "multilingual/lens": (
-        "The logit lens reads, before a prompt is continued, the log-probability of the dominant language's word minus that of the "
-        "prompt's own word, beside wrong words of the same kind and frequency (Eq. 2)."
-    ),
-    "multilingual/trend": "The lens's probability is shared out among languages by p(language | token), at all positions of a text.",
-    "multilingual/steering": (
-        "Differences of the states of two words are added to the residual stream; layer and strength are chosen on one half of the prompts "
-        "and reported on the other, beside pushes of the same length without the meaning."
-    ),
-    "arithmetic/similarity": "Expressions in digits and in words are compared by the same S_l.",
-    "arithmetic/lens": "The lens reads number words against digits before a digit is written.",
-    "arithmetic/trajectory": "States are projected onto the two principal directions of the unembedding rows of digits and number words.",
-    "arithmetic/intervention": "Differences of clauses with number words are added before a digit is written.",
-}
+
+def title(run: Run) -> str:
+    """What the page asks, of every model that a task was asked of."""
+    return f"Is there a semantic hub in {listing(subject.name for subject, _ in run.asked)}?"
+
+
+def asked_told(run: Run) -> list[str]:
+    """Each model that is no control, with its role; where the tasks went to several, with its tasks."""
+    role = lambda subject: f" ({subject.role})" if subject.role else ""  # noqa: E731
+    tasks = lambda mine: f": {', '.join(mine)}" if run.several else ""  # noqa: E731
+    return [f"model: {subject.name}{role(subject)}{tasks(mine)}" for subject, mine in run.asked]
 
 
 def methods(run: Run) -> str:
-    """A paragraph to paste: model, items, protocol, measures, inference."""
+    """A paragraph to paste: models and their tasks, items, protocol, measures, inference."""
     version = mapped(run.spec.get("versions")).get("semhub", "(version not recorded)")
     seed = run.spec.get("seed", "not recorded")
+    examined = listing(f"{subject.name} ({', '.join(mine)})" if run.several else subject.name for subject, mine in run.asked)
     names = listing(s.name for s in run.controls)
     beside = f", beside {count(len(run.controls), 'control model')} ({names})" if names else ", without a control model"
     return (
-        f"We examined {run.main.name}{beside} with semhub {version} (protocol “{run.protocol}”, seed {seed}), following Wu et al. (2025). "
+        f"We examined {examined}{beside} with semhub {version} (protocol “{run.protocol}”, seed {seed}), following Wu et al. (2025). "
         f"{items_told(run)} {measured(run)}"
     )
 
 
 def measured(run: Run) -> str:
-    """How each task of the run measures, and how sure its figures are."""
+    """How each task of the run measures, as it states itself, and how sure its figures are."""
     if run.protocol == "paper":
         return "Procedures, positions and baselines are those of the paper's release; no interval is computed."
-    told = [METHODS[task] for task in run.tasks if task in METHODS]
+    told = [str(stated["method"]) for stated in run.tasks.values() if stated.get("method")]
     return " ".join([*told, "Intervals are 95% bootstrap intervals over items, clustered where items share a source."])
-
-
-def items_told(run: Run) -> str:
-    types = listing(type_name(str(t)) for t in listed(run.spec.get("types")))
-    among = f" in {types}" if types else ""
-    if run.world_items:
-        own = f"Items are semhub's own generated sentences{among}, held out from the training of its bundled models by meaning."
-        return f"{own} Real data: {real}." if (real := real_data(run)) else own
-    source = mapped(run.spec.get("data")).get("source")
-    return f"Items are the user's own{among} ({source})." if source else f"Items{among}: their source was not recorded."
-
-
-def world_note(run: Run) -> str:
-    """What must be known of the items before any figure is believed."""
-    if not run.world_items:
-        return ""
-    real = real_data(run)
-    which = f"Real data were read: {real}. All other items" if real else "All items"
-    note = f"{which} are of semhub's own small generated world, in real words and grammar; they are not natural text."
-    if run.main.role != "hub":
-        note += f" What {run.main.name} shows on them need not hold for natural text; give your own with --pairs."
-    return note
-
-
-def real_data(run: Run) -> str:
-    """The kinds of real data (`--data`) and where each came from."""
-    kinds = mapped(mapped(run.spec.get("data")).get("kinds"))
-    return listing([f"{name} ({mapped(each).get('source')})" for name, each in kinds.items()]) if kinds else ""
 
 
 def needs_told() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -211,12 +178,6 @@ def provenance(run: Run) -> list[tuple[str, str]]:
         *mapped(run.spec.get("versions")).items(),
     ]
     return [(name, "not recorded" if value is None else str(value)) for name, value in facts]
-
-
-def source_told(source: Mapping) -> str:
-    """Where real data came from, at which commit, their licence and hash."""
-    commit = f" at commit {source['revision']}" if source.get("revision") else ""
-    return f"{source.get('source')}{commit}; licence: {source.get('licence', 'not recorded')}; hash {source.get('hash', 'not recorded')}"
 
 
 def certificate(subject) -> list[tuple[str, str, str]]:

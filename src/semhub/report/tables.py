@@ -94,14 +94,16 @@ def latex(text: str) -> str:
 
 
 def verdict_table(run: Run, claim: str) -> Table | None:
-    """One row per verdict of the main model: the effect, the effect beyond every control, and what else was read at that place."""
-    rows = []
+    """One row per verdict of a model that is no control: the effect, that beyond each control, and what else was read at that place."""
+    rows, several = [], run.several
     for v in run.judged(claim):
-        row: dict[str, Cell] = {HEADS[claim]: type_name(v.group) if claim == "anchored" else pair_name(v.group), "verdict": v.verdict}
+        row: dict[str, Cell] = {HEADS[claim]: type_name(v.group) if claim == "anchored" else pair_name(v.group)}
+        row |= {"model": v.model} if several else {}
+        row["verdict"] = v.verdict
         row |= {} if claim != "anchored" else {"anchor": type_name(v.anchor or "–")}
         row |= {EFFECTS[claim]: v.estimate, "layer": place_of(v.layer)}
         row |= {} if claim != "used" else {"strength": place_of(v.strength)}
-        row |= {control_name(c.name): estimate_of(c) for c in v.controls}
+        row |= {control_name(c.name, claim): estimate_of(c) for c in v.controls}
         row |= beside(run, v) if claim == "shared" else {}
         rows.append(row | {"p": None if v.p is None else written(v.p, 3), "n": v.n})
     return table(claim, CAPTIONS[claim], rows)

@@ -36,6 +36,7 @@ MEASURES = {
     "resemblance": "cosine with the word's own states",
     "resemblance_anchor": "cosine: other type's word minus own word",
     "mass": "share of probability",
+    "share": "share of positions whose likeliest word is the right one",
     "coverage": "share of the vocabulary that the table has seen",
     "sentiment": "sentiment, p(positive) minus p(negative)",
     "perplexity": "perplexity of the output",
@@ -105,6 +106,8 @@ CONTROLS = {
     "wrong-concept": "another concept",
 }
 
+BESIDE = {("shared", "layer-0"): "its value at layer 0"}  # claim and control
+
 
 def pair_name(group: str) -> str:
     """`en-zh` -> `English–Chinese`; `es:en`, `en>es` and names that hold no two types likewise, as far as they are known."""
@@ -133,9 +136,10 @@ def axis_name(measure: str) -> str:
     return AXES.get(measure, measure.replace("_", " "))
 
 
-def control_name(control: str | None) -> str:
+def control_name(control: str | None, claim: str | None = None) -> str:
+    """A control in words; some mean another thing where they stand beside another claim than a push."""
     kind = str(control).removeprefix("model:")
-    return f"the {kind} control model" if kind != str(control) else CONTROLS.get(control, kind)
+    return f"the {kind} control model" if kind != str(control) else BESIDE.get((claim, control)) or CONTROLS.get(control, kind)
 
 
 def verdict_name(word: str) -> str:

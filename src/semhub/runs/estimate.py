@@ -24,6 +24,7 @@ from semhub.methods.declare import (
     Spread,
     Steer,
     Trajectory,
+    evenly,
 )
 from semhub.runs import store
 from semhub.runs.plan import Part, Plan
@@ -131,7 +132,15 @@ def _compare(ask: Compare) -> Work:
 
 
 def _decode(ask: Decode) -> Work:
-    return Work([cloze.prompt for each in ask.sets.values() for cloze in each])
+    asked = Counter()
+    prompts = [cloze.prompt for split, each in ask.sets.items() for cloze in each if within(asked, (split, cloze.type), ask.most)]
+    return Work(prompts)
+
+
+def within(asked: Counter, kind: object, most: int | None) -> bool:
+    """Whether an item is among the first `most` of its kind; counts it."""
+    asked[kind] += 1
+    return most is None or asked[kind] <= most
 
 
 def _decode_words(ask: DecodeWords) -> Work:
@@ -139,7 +148,8 @@ def _decode_words(ask: DecodeWords) -> Work:
 
 
 def _decode_marks(ask: DecodeMarks) -> Work:
-    return Work(list(dict.fromkeys(mark.text for each in ask.sets.values() for mark in each)))
+    chosen = [mark for each in ask.sets.values() for mark in (each if ask.most is None else evenly(each, ask.most))]
+    return Work(list(dict.fromkeys(mark.text for mark in chosen)))
 
 
 def _decode_media(ask: DecodeMedia) -> Work:

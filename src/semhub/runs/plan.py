@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from semhub.data.rows import left_out as bad_rows_told
 from semhub.errors import BadInput, UnknownName
 from semhub.models.bundled import CONTROLS, twin_name, twin_of, unmatched
 from semhub.runs.hosts import hosts
@@ -114,7 +115,8 @@ class Plan:
     def notes(self) -> list[str]:
         """What a person should know about their data before they believe the figures, and which tasks do not fit."""
         bad = self.bad_rows()
-        left_out = [f"Bad rows left out: {len(bad)}; the first: {bad[0]}."] if bad else []
+        kept_in = f"spec.json of the run, data.skipped_rows ({'all' if len(bad) <= SHOWN else f'{SHOWN} of them'})"
+        left_out = [bad_rows_told(bad, kept_in)] if bad else []
         left_out += [told(self.left_out)] if self.left_out else []
         return left_out + [notice for given in (self.pairs, *self.data.values()) for notice in getattr(given, "notices", ())]
 
@@ -420,4 +422,5 @@ def _at_least(option: str, value: int | None, least: int) -> None:
 
 
 def _described(name: str, task) -> dict:
-    return {"name": name, "question": task.question, "paper": task.paper, "types": list(task.types), "against": task.against}
+    facts = {key: getattr(task, key) for key in ("question", "paper", "against", "data", "method")}
+    return {"name": name, "types": list(task.types)} | facts

@@ -4,7 +4,7 @@ A task is a decorated function `(protocol, given) -> declaration` that runs noth
 plugins (entry-point group `semhub.tasks`) and those of a user's file come in alike: as `Task` values found in a module.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from semhub.errors import BadInput, UnknownName
-from semhub.methods.declare import Declaration, Result
+from semhub.methods.declare import BEYOND, Declaration, Result
 
 GROUP = "semhub.tasks"
 MODULES = ("multilingual", "patching", "arithmetic", "code", "semantics", "vision", "audio")
@@ -63,7 +63,7 @@ class Given:
 
     def beyond(self, found: int, kept: int) -> dict[str, int]:
         """Items that a limit leaves out, as `left_out` counts them."""
-        return {"beyond the limit": found - kept} if found > kept else {}
+        return {BEYOND: found - kept} if found > kept else {}
 
     def among(self, known: tuple[str, ...], least: int = 1) -> tuple[str, ...]:
         """The types asked for that are `known`, in that order, the dominant one first. Raises BadInput for fewer than `least`."""
@@ -77,9 +77,9 @@ class Given:
 class Task:
     """One entry of the catalogue: what is asked, of what, and what answer would count against the claim.
 
-    `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`:
-    whether a run that names no task asks it. `unsuited(protocol, given)`: why it cannot be asked of these data, or None.
-    `format`: the sort of model that the paper asks, preferred among the bundled ones. Called, it gives its declaration.
+    `types`: those that it speaks of; `needs`: those without which it cannot be asked. `usual`: whether a run that names no task asks it.
+    `method`: a sentence on how it is measured, for a paper's methods. `unsuited(protocol, given)`: why it cannot be asked of these data,
+    or None. `format`: the sort of model that the paper asks, preferred among the bundled ones. Called, it gives its declaration.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Task:
     against: str
     declare: Callable[[str, Given], Declaration] = field(repr=False)
     needs: tuple[str, ...] = ()
+    method: str = ""
     usual: bool = True
     protocols: tuple[str, ...] = PROTOCOLS
     format: str | None = None
@@ -218,12 +219,6 @@ def judges_by_name(name: str, types: tuple[str, ...] | None, seed: int) -> Any:
 
 
 LANGUAGES = ("en", "es", "zh", "de")
-
-
-def evenly(found: Sequence, most: int) -> list:
-    """At most so many of them, at even distances, in order."""
-    n = min(len(found), most)
-    return [found[i * len(found) // n] for i in range(n)]
 
 
 def dominant_first(types: tuple[str, ...]) -> tuple[str, ...]:

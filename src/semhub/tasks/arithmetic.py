@@ -57,6 +57,7 @@ def by_split(concepts: dict[str, Sequence]) -> dict[str, Sequence]:
     baseline="expressions of the same and of other results; "
     "in sound also those that end in the same number, those of most tokens in common, and random ones",
     measure="paper: cosine by kind of pair, difference; sound: adjusted_cosine, p_at_1, p_value; mrr, csls_at_1, mutual_knn, cka",
+    method="Expressions in digits and in words are compared by S_l (Eq. 1), also against those that end in the same number.",
     against="closeness that is gone against expressions with the same last number",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -94,6 +95,7 @@ def similarity(protocol: str, given: Given) -> Compare:
     positions="last",
     baseline="in sound: the other numbers from 1 to 9, and random states of the same length",
     measure="logprob, prob; in sound also anchor (word minus digit), lift, accuracy, eligible",
+    method="The lens reads number words against digits before a digit is written (Eq. 2), beside the other numbers.",
     against="the right word no likelier than the words of other numbers",
 )
 def lens(protocol: str, given: Given) -> Decode:
@@ -126,6 +128,7 @@ def question(given: Given, concept: Concept) -> Cloze:
     positions="last",
     baseline="in sound: states of random direction and the same length",
     measure="pc1, pc2 (mean place in the plane of the number words and digits); in sound near_en, near_digits",
+    method="States are projected onto the two principal directions of the unembedding rows of digits and number words.",
     against="paths no nearer to the words than random states are",
 )
 def trajectory(protocol: str, given: Given) -> Trajectory:
@@ -153,6 +156,8 @@ def trajectory(protocol: str, given: Given) -> Trajectory:
     "other items with their numbers exchanged (up of one and same of the other, less same and up: one more cancels), the last layer's "
     "difference, the prompt's first token, the clause as text, and layer 0",
     measure="correct (one less, then +1), unchanged, other; in sound also correct_change, correct_excess",
+    method="Differences of clauses with number words are added before a digit is written; counted is how often the digit changes as "
+    "arithmetic says.",
     against="no more correct answers than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Steer | Inject:

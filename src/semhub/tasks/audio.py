@@ -12,9 +12,9 @@ from semhub.data.animals import animals_in, is_mammal
 from semhub.data.sources import Source
 from semhub.data.world import sounds as world
 from semhub.errors import BadInput
-from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sight, evenly
 from semhub.methods.rounds import takes_before
-from semhub.tasks import LANGUAGES, Given, evenly, task
+from semhub.tasks import LANGUAGES, Given, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("audio", *LANGUAGES)
@@ -91,6 +91,7 @@ def split(given: Given) -> str | None:
     baseline="the other labels, each once, also those that no sound has; in sound the labels of other sounds, never another take of the "
     "same, also of the same kind (mammals, other animals, the rest), and permuted labels",
     measure="adjusted_cosine (the right label minus the mean over other labels); in sound also p_at_1, p_value; mrr, mutual_knn, cka",
+    method="Sounds and labels are compared by S_l (Eq. 1): a sound with its own label minus the other labels.",
     against="a value that is as high at layer 0, or in an untrained model",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -104,9 +105,10 @@ def similarity(protocol: str, given: Given) -> Compare:
     place = Place("last", show=lambda type, text: PROMPT if type == "audio" else text)
     if protocol == "paper":
         return similarity_of_release(given, place)
-    every = sounds(given, FEW_TAKES)
-    found = first_takes(every, FEW_TAKES)
-    spared = {split(given): {"another sound of the same label": len(every) - len(found)} | unheard(given, len(every))}
+    every = every_sound(given, FEW_TAKES)
+    takes = first_takes(every, FEW_TAKES)
+    found = evenly(takes, given.many(RELEASE_CLIPS))
+    spared = {split(given): {"another sound of the same label": len(every) - len(takes)} | given.beyond(len(takes), len(found))}
     types = ("audio", *languages(given, found))
     if len({each.labels["en"] for each in found}) < 2:
         raise BadInput("audio/similarity compares sounds of different labels; there is only one.")
@@ -156,6 +158,7 @@ def concept_of(heard: Heard, types: Sequence[str]) -> Concept:
     positions="every position of the sound",
     baseline="a random label that shares no word; in sound also random states of the same length",
     measure="prob (geometric mean over positions and words); in sound also prob_rise over layer 0 and prob_excess over the other label",
+    method="The lens's probability of the words of a label is averaged over the positions of its sound, beside that of another label.",
     against="the right label no likelier than another one, or as far ahead at layer 0",
 )
 def lens(protocol: str, given: Given) -> DecodeMedia:
@@ -202,6 +205,8 @@ def words_of(type: str, label: str) -> tuple[str, ...]:
     "cancels; where there are three of each kind), the prompt's first token, the last layer but one (nothing reads a sound at the last), "
     "the new animal told in words, and layer 0",
     measure='yes_share (p(Yes) / (p(Yes) + p(No)) to "Is this animal a mammal?"), by kind; in sound right_share, its change and excess',
+    method="The difference of two animals' unembedding rows is added where a sound stands; read is how far the answer to whether "
+    "the animal is a mammal goes as the new one asks.",
     against="mammals and others moved alike, or no further than the controls move them",
     unsuited=lambda protocol, given: no_animals(protocol, given),
 )

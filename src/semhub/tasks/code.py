@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from semhub.data import programs
-from semhub.methods.declare import DecodeMarks, Inject, Lens, Push, Sampled, Steer
+from semhub.methods.declare import DecodeMarks, Inject, Lens, Push, Sampled, Steer, evenly
 from semhub.tasks import Given, task
 from semhub.types import Mark, Prompt
 
@@ -34,19 +34,6 @@ def found_in(given: Given) -> Sequence[programs.Program]:
     return given.data["code"].items if "code" in given.data else given.world.programs(PROGRAMS, split="test", seed=given.seed)
 
 
-def some(given: Given, marks: Sequence, usual: int | None = None) -> list:
-    """With a limit, evenly chosen from all; `usual`: at most so many without one."""
-    n = min(len(marks), given.many(len(marks) if usual is None else usual))
-    return [marks[i * len(marks) // n] for i in range(n)]
-
-
-def limited(given: Given, marks: Sequence[Mark], without: Mapping[str, str], usual: int | None = None) -> tuple[list[Mark], dict[str, str]]:
-    """`some` of the places, and what is left out, those beyond the limit among them."""
-    kept = some(given, marks, usual)
-    ids = {mark.id for mark in kept}
-    return kept, dict(without) | {mark.id: "beyond the limit" for mark in marks if mark.id not in ids}
-
-
 # 9. conjunction lens -------------------------------------------------------------------------------------------------
 
 
@@ -60,6 +47,8 @@ def limited(given: Given, marks: Sequence[Mark], without: Mapping[str, str], usu
     positions="each comma between elements of a list literal that is a token of its own; in sound also those between arguments",
     baseline='"or" and "not"; in sound also further words of their kind, random states, and commas that do not mean "and"',
     measure="logprob, prob; in sound also anchor (and minus the true next token), lift (and over or, not, but), accuracy, eligible",
+    method="The lens reads “and” against the token that truly follows a comma between the elements of a list (Eq. 2), beside other "
+    "words of its kind.",
     against='"and" no likelier than "or" and "not", or as likely at the commas of a call',
 )
 def conjunction_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -71,12 +60,10 @@ def conjunction_lens(protocol: str, given: Given) -> DecodeMarks:
     marks, without = programs.conjunction_marks(sources, CONJUNCTIONS)
     if protocol == "paper":
         lens = Lens({None: "none"}, **NORMED_END)
-        kept, without = limited(given, marks, without)
-        return DecodeMarks(("code", *CONJUNCTIONS), {None: kept}, lens, left_out={None: without})
+        return DecodeMarks(("code", *CONJUNCTIONS), {None: marks}, lens, left_out={None: without}, most=given.limit)
     calls, without_calls = programs.conjunction_marks(sources, CONJUNCTIONS, calls=True)
-    (marks, without), (calls, without_calls) = limited(given, marks, without, MARKS), limited(given, calls, without_calls, MARKS)
     sets = {"list": [against_others(m) for m in marks]} | ({"call": [against_others(m) for m in calls]} if calls else {})
-    return DecodeMarks(TYPES, sets, Lens(NORMS, **READ), left_out={"list": without, "call": without_calls})
+    return DecodeMarks(TYPES, sets, Lens(NORMS, **READ), left_out={"list": without, "call": without_calls}, most=given.many(MARKS))
 
 
 def against_others(mark: Mark) -> Mark:
@@ -99,6 +86,8 @@ def against_others(mark: Mark) -> Mark:
     positions='the "(" or "," before each positional argument of a call by name',
     baseline="the argument's own first token; in sound also the names of the call's other parameters, and random states",
     measure="logprob, prob, by place of the argument; in sound also anchor (name minus argument), lift, accuracy, eligible",
+    method="The lens reads a parameter's name against the argument that is about to be written (Eq. 2), beside the names of the "
+    "call's other parameters.",
     against="the parameter's name no likelier than the names of the call's other parameters",
 )
 def role_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -108,9 +97,9 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     does, and the first token of each is looked up. Arguments called as their parameter are left out, and counted.
     """
     marks, without = programs.role_marks(found_in(given))
-    kept, without = limited(given, marks, without, None if protocol == "paper" else MARKS)
-    lens = Lens({None: "none"}, **NORMED_END) if protocol == "paper" else Lens(NORMS, **READ)
-    return DecodeMarks(TYPES, {None: kept}, lens, "argument", left_out={None: without})
+    if protocol == "paper":
+        return DecodeMarks(TYPES, {None: marks}, Lens({None: "none"}, **NORMED_END), "argument", left_out={None: without}, most=given.limit)
+    return DecodeMarks(TYPES, {None: marks}, Lens(NORMS, **READ), "argument", left_out={None: without}, most=given.many(MARKS))
 
 
 # 11. intervention ----------------------------------------------------------------------------------------------------
@@ -129,6 +118,8 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     "exchanged between prompts), the push at the last layer (rows of the unembedding are the same at all), the prompt's first "
     "token, the word as text, and layer 0",
     measure='correct (the arguments become "0" and the unpushed one), unchanged, other, eligible (one argument without a push)',
+    method="The difference of the unembedding rows of “start” and “end” is added before the arguments of range; counted is how "
+    "often the first argument, which had been left out, is written.",
     against="no more correct arguments than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Steer | Inject:
@@ -142,11 +133,11 @@ def intervention(protocol: str, given: Given) -> Steer | Inject:
     judges = range_outcomes()
     if protocol == "paper":
         sampled, strengths = Sampled(32, greedy=True), tuple(map(float, range(0, 90, 10)))
-        asked = some(given, prompts)
+        asked = evenly(prompts, given.many(len(prompts)))
         spared = unasked(given, prompts, asked, without)
         writes, relative = (Fraction(18, 32),), tuple(judges)
         return Inject(asked, pushes, judges, writes, strengths, sampled, "en", relative=relative, left_out=spared)
-    asked = some(given, prompts, STEERED)
+    asked = evenly(prompts, given.many(STEERED))
     return Steer(
         asked,
         pushes,

@@ -47,6 +47,8 @@ DEPTHS = tuple(Fraction(k, 8) for k in (0, 2, 3, 4, 5))
     baseline="other items of the second type; in sound also roles swapped, the same last word, another entity, most tokens shared",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value (permuted meanings, maximum over layers); "
     "mrr, mexa, csls_at_1, mutual_knn, cka; centrality and explained of each type",
+    method="Translations are compared by S_l, the mean cosine of matching pairs minus that of all mismatched pairs, at every layer "
+    "l (Eq. 1).",
     against="S_l that is as high at layer 0, in the untrained twin, or against swapped roles no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -96,6 +98,7 @@ def similarity(protocol: str, given: Given) -> Compare:
     positions='probe (last token of "This represents" after the sentence)',
     baseline="other items of the second type; roles swapped, the same last word, another entity, by the same dictionary",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value",
+    method="The false pairs that one control was taught as translations are compared by S_l (Eq. 1).",
     against="nothing: it asks whether similarity follows what was taught, and is high in `deranged` alone",
     usual=False,
     protocols=("sound",),
@@ -164,6 +167,8 @@ def probed(given: Given, type: str, text: str) -> str | None:
     measure="logprob, prob, anchor (a language's word minus the prompt's own), anchor_excess (beyond wrong words), lift, "
     "accuracy, eligible; resemblance",
     unsuited=lambda protocol, given: unread(protocol, given),
+    method="The logit lens reads, before a prompt is continued, the log-probability of the dominant language's word minus that of "
+    "the prompt's own word, beside wrong words of the same kind and frequency (Eq. 2).",
     against="the dominant word no likelier than wrong ones, or ahead of the own word by no more than wrong words are",
 )
 def lens(protocol: str, given: Given) -> Decode | DecodeWords:
@@ -187,14 +192,14 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
         "word_states": True,
     }
     if given.items is not None and given.items.clozes:
-        clozes = given.items.clozes[: given.many(len(given.items.clozes))]
-        return Decode(answers_of(given, clozes), {None: clozes}, Lens(**read))
+        clozes = given.items.clozes
+        return Decode(answers_of(given, clozes), {None: clozes}, Lens(**read), given.limit)
     types = given.among(LANGUAGES, least=2)
-    asked = given.world.questions(given.many(QUESTIONS), split="test", types=types, seed=given.seed)
+    asked = given.world.questions(max(QUESTIONS, given.many(QUESTIONS)), split="test", types=types, seed=given.seed)
     never = [c for c in asked if c.facets.get("bridged") == "never"]
     sets = {"test": asked} | ({"test-never-bridged": never} if never else {})
     other_texts = [text for type in types for text in given.world.sentences(type, TEXTS * 2, split="train")]
-    return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"))
+    return Decode(types, sets, Lens(**read, affine=other_texts, cluster="source"), given.limit)
 
 
 @task(
@@ -207,6 +212,8 @@ def lens(protocol: str, given: Given) -> Decode | DecodeWords:
     baseline="for every reader wrong words of the same type and frequency, and random states of the same length",
     measure="as multilingual/lens, under a variant for each reader: affine, tuned (--lens), patchscope; resemblance and resemblance_anchor "
     "of word-states and neighbours, which use no unembedding; disagreement of each with the logit lens",
+    method="The same states are read by an affine map to the last layer, by a patchscope and by the nearest states of words, beside "
+    "the logit lens.",
     against="readers that disagree with the logit lens on which word is ahead, or read as much from random states",
     usual=False,
     protocols=("sound",),
@@ -240,6 +247,7 @@ def answers_of(given: Given, clozes: Sequence) -> tuple[str, ...]:
     positions="all",
     baseline="a uniform prior over languages; in sound also random states of the same length",
     measure="mass (probability of each language's tokens), coverage (share of the vocabulary that the table has seen)",
+    method="The lens's probability is shared out among languages by p(language | token), at all positions of a text.",
     against="English mass in the middle layers no higher than random states give",
 )
 def trend(protocol: str, given: Given) -> Spread:
@@ -291,6 +299,8 @@ def running_text(given: Given, protocol: str) -> tuple[Mapping[str, Sequence[str
     measure="sentiment, perplexity, relevance, drift (outputs that left the language), repetition, kl (of the next token's distribution, "
     "from the unpushed one); sentiment_change, sentiment_excess: "
     "over what can be judged, and (variant all) over every prompt",
+    method="Differences of the states of two words are added to the residual stream; layer and strength are chosen on prompts that "
+    "are not reported, and the change is held against pushes of the same length without the meaning.",
     against="no change beyond the controls, or all of it at layer 0 already",
 )
 def steering(protocol: str, given: Given) -> Steer | Inject:
@@ -349,6 +359,8 @@ def steering(protocol: str, given: Given) -> Steer | Inject:
     baseline="as multilingual/steering; the last layer's difference, the first position, pairs shuffled between two languages, the own "
     "push without the English direction",
     measure="as multilingual/steering; for without-main, sentiment_excess is what the own push loses with the English direction",
+    method="The push is also held against the last layer's difference, another position and exchanged pairs of words, and each "
+    "language's own push is tried without the dominant language's direction.",
     against="a control that moves as much, or own pushes that lose nothing without the English direction",
     usual=False,
     protocols=("sound",),

@@ -18,6 +18,8 @@ TRIED, ASKED = 60, 120  # exchanges of concepts on which a layer is chosen, and 
     "text, layer 0, the last layer's state, the first position",
     measure="moved (share whose likeliest of four answers is the source's concept in the target's language), kept, copied, translated; "
     "prob_ and logprob_ of each; moved_change, moved_excess; variant difference: the concepts' difference added instead",
+    method="The state before an answer takes the place of that in a question about another concept in another language, at a layer "
+    "chosen on other concepts; counted is whose concept is answered, in whose language.",
     against="no layer at which most answers move, or a mean over languages that moves fewer than one language alone",
     usual=False,
     protocols=("sound",),

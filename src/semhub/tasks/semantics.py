@@ -32,6 +32,8 @@ NORMS = {None: "final", "no-norm": "none"}
     baseline="(a) other forms; (b) the form, its two names swapped; (c) that, its conjuncts shuffled; "
     "in sound also the true form shuffled, and other forms of most tokens in common",
     measure="adjusted_cosine; in sound also p_at_1 both ways, p_value, mrr, csls_at_1, mutual_knn, cka",
+    method="Sentences and logical forms are compared by S_l (Eq. 1), also against the form with its roles exchanged and with its "
+    "conjuncts shuffled.",
     against="closeness that is gone against swapped names, or against a shuffled form of the same meaning as much as against them",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -93,6 +95,7 @@ def sentences(given: Given, protocol: str) -> tuple[list[Concept], list[Concept]
     positions="the token before each one-token name but a sentence's first",
     baseline="each role's mean over all names, whatever they play; in sound also random states",
     measure="prob, logprob, prob_excess, by true role and role looked up; in sound also lift, accuracy (among roles), eligible",
+    method="The lens reads the names of roles before a name is written, each minus its mean over all names, whatever they play.",
     against="prob_excess of the true role not above 0, or the roles no better told apart than by chance",
 )
 def role_lens(protocol: str, given: Given) -> DecodeMarks:
@@ -101,19 +104,15 @@ def role_lens(protocol: str, given: Given) -> DecodeMarks:
     Groups are `<true role>:<role looked up>`. A name that opens its sentence, plays several roles or another one is left
     out, and counted.
     """
-    marks, without = places(given)
+    (marks, without), most = places(given), given.many(MARKS) if "formula" not in given.data else given.limit
     if protocol == "paper":
         lens = Lens({None: "none"}, first_layer=1, normed_end=True, intervals=False)
-        return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+        return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without}, most=most)
     lens = Lens(NORMS, wrong=True, floor=True, accuracy=True)
-    return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without})
+    return DecodeMarks(ROLES, {None: marks}, lens, excess=True, left_out={None: without}, most=most)
 
 
 def places(given: Given) -> tuple[Sequence[Mark], dict[str, str]]:
     if "formula" not in given.data:
-        return given.world.role_marks(given.many(MARKS), split="test", seed=given.seed), {}
-    marks, without = cogs.role_marks(given.data["formula"].items, given.seed)
-    n = min(len(marks), given.many(len(marks)))
-    kept = [marks[i * len(marks) // n] for i in range(n)]
-    ids = {mark.id for mark in kept}
-    return kept, without | {mark.id: "beyond the limit" for mark in marks if mark.id not in ids}
+        return given.world.role_marks(max(MARKS, given.many(MARKS)), split="test", seed=given.seed), {}
+    return cogs.role_marks(given.data["formula"].items, given.seed)

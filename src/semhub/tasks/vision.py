@@ -4,9 +4,10 @@ Images are drawn from the world, or real ones (`--data coco=FOLDER`): photos wit
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from random import Random
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from semhub.data.photos import Photo
 from semhub.data.world import pictures
 from semhub.errors import BadInput
-from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight
-from semhub.tasks import LANGUAGES, Given, evenly, task
+from semhub.methods.declare import Compare, DecodeMedia, Lens, Look, Place, Repaint, Sampled, Sight, evenly
+from semhub.tasks import LANGUAGES, Given, task
 from semhub.types import MARKS, Concept, Form, Media, Prompt
 
 TYPES = ("image", *LANGUAGES)
@@ -44,11 +45,13 @@ class Seen:
     source: str
 
 
-def images(given: Given, usual: int = IMAGES, labelled: bool = False) -> list[Seen]:
-    """The user's photos (with `labelled`, those that have a map), or drawn pictures of the world's held-out meanings."""
+def images(given: Given, usual: int = IMAGES, labelled: bool = False, wanted: Callable[[Seen], bool] = lambda seen: True) -> list[Seen]:
+    """The first of the user's photos that are wanted (with `labelled`, of those that have a map), so many as the limit says, or drawn
+    pictures of the world's held-out meanings.
+    """
     if "coco" in given.data:
-        photos = [photo for photo in given.data["coco"].items if photo.map is not None or not labelled]
-        return [from_photo(photo, labelled) for photo in photos[: given.many(RELEASE_IMAGES)]]
+        photos = (photo for photo in given.data["coco"].items if photo.map is not None or not labelled)
+        return list(islice(filter(wanted, (from_photo(photo, labelled) for photo in photos)), given.many(RELEASE_IMAGES)))
     return [drawn(given, each) for each in pictures.pictures(given.many(usual), split="test", seed=given.seed)]
 
 
@@ -59,13 +62,16 @@ def unmapped(given: Given) -> str | None:
     return "none of the images of --data coco has a panoptic map; put panoptic_val2017.json and its folder of PNGs beside them"
 
 
-def unshown(given: Given, taken: int, labelled: bool = False) -> dict[str, int]:
-    """Why photos of the user's are not among those taken."""
+def unshown(given: Given, found: Sequence[Seen], labelled: bool = False, unwanted: str = "") -> dict[str, int]:
+    """Why photos of the user's are not among those found; `unwanted`: why photos before the last one found are not."""
     if "coco" not in given.data:
         return {}
     photos = given.data["coco"].items
-    mapped = sum(photo.map is not None for photo in photos) if labelled else len(photos)
-    return {"no panoptic map": len(photos) - mapped} | given.beyond(mapped, taken)
+    mapped = [photo.id for photo in photos if photo.map is not None or not labelled]
+    full = len(found) >= given.many(RELEASE_IMAGES)
+    seen = mapped.index(found[-1].id) + 1 if full and found else len(mapped)
+    passed = {unwanted: seen - len(found)} if unwanted else {}
+    return {"no panoptic map": len(photos) - len(mapped)} | passed | given.beyond(len(mapped), seen)
 
 
 def from_photo(photo: Photo, labelled: bool) -> Seen:
@@ -101,6 +107,7 @@ def languages(given: Given, found: Sequence[Seen]) -> tuple[str, ...]:
     positions='last token of "<image>" and of "What is in the image?\\n<image>", and of the caption; in sound also the mean over content',
     baseline="captions of other images; in sound also of the same things, mirrored, those of most words in common, and permuted captions",
     measure="adjusted_cosine (S_l), p_at_1 both ways, p_value; mrr, csls_at_1, mutual_knn, cka",
+    method="Images and captions are compared by S_l (Eq. 1), also against captions of other images of the same things.",
     against="S_l that is as high at layer 0, or against captions of other images with the same things no different from 0",
 )
 def similarity(protocol: str, given: Given) -> Compare:
@@ -109,7 +116,7 @@ def similarity(protocol: str, given: Given) -> Compare:
     A processor that appends a token (Chameleon's separator) has it at the last position, as in the release.
     """
     found = images(given)
-    spared = {split(given): unshown(given, len(found))}
+    spared = {split(given): unshown(given, found)}
     types = ("image", *(("en",) if protocol == "paper" else languages(given, found)))
     concepts = [concept_of(each, types) for each in found]
     places = tuple(Place(name, show=prompted(text)) for name, text in (("image", MARK), ("question", ASKED)))
@@ -161,6 +168,8 @@ def split(given: Given) -> str | None:
     positions="every position of the image",
     baseline='"white" (but for white images); in sound also the names of the other colours, and random states of the same length',
     measure="share (of positions whose likeliest word is the colour's); in sound also share_rise over layer 0 and share_excess",
+    method="At the positions of plain coloured images it is counted how often the lens's likeliest word is the colour's, beside "
+    "“white” and other colours.",
     against='the colour spoken no oftener than "white" and the other colours',
 )
 def color_lens(protocol: str, given: Given) -> DecodeMedia:
@@ -206,6 +215,8 @@ def plain_sight(color: str, rgb: Sequence[float], others: Sequence[str] = ()) ->
     positions="every position of the image",
     baseline="the nouns of an unrelated caption, rescaled to the same number; in sound drawn at random, with random states beside",
     measure="prob (mean over positions, summed over nouns); in sound also prob_rise over layer 0 and prob_excess over the unrelated nouns",
+    method="The lens's probability of the nouns of a caption is averaged over the positions of its image, beside that of an "
+    "unrelated caption's nouns.",
     against="the caption's nouns no likelier than those of other captions, or as far ahead at layer 0",
 )
 def caption_lens(protocol: str, given: Given) -> DecodeMedia:
@@ -215,14 +226,12 @@ def caption_lens(protocol: str, given: Given) -> DecodeMedia:
     noun is drawn for each image. In `sound` a noun of a caption counts once. Masking holds where images are written in tokens of their
     own (Chameleon); nouns are found as `data.photos` says.
     """
-    every = images(given)
-    found = [each for each in every if any(each.nouns.values())]
+    found = images(given, wanted=lambda seen: any(seen.nouns.values()))
     types = ("en",) if protocol == "paper" else languages(given, found)
     found = found if protocol == "paper" else [once(each) for each in found]
     sights = [caption_sight(found, place, types, given.seed) for place in range(len(found))]
     kept = [sight for sight in sights if sight.wrong]
-    left_out = {"no noun in its caption": len(every) - len(found), "no caption that shares no noun": len(sights) - len(kept)}
-    left_out |= unshown(given, len(every))
+    left_out = {"no caption that shares no noun": len(sights) - len(kept)} | unshown(given, found, unwanted="no noun in its caption")
     if protocol == "paper":
         return DecodeMedia(types, {split(given): kept}, "sum", Lens({None: "none"}, **NORMED_END), False, left_out=left_out)
     return DecodeMedia(types, {split(given): kept}, "sum", Lens(**READ), rise=True, left_out=left_out)
@@ -262,6 +271,7 @@ def lowered(seen: Seen) -> set[str]:
     positions="the patches that a part covers by more than half",
     baseline="a random other category at the same patches; in sound also the image's other label, and random states",
     measure="prob (geometric mean over a label's patches, mean over labels); in sound also prob_rise and prob_excess",
+    method="The lens's probability of a part's name is averaged over the patches that the part covers, beside that of another category.",
     against="the right label no likelier at its patches than another category, or than the label of another part of the same image",
     unsuited=lambda protocol, given: unmapped(given),
 )
@@ -271,9 +281,8 @@ def segment_lens(protocol: str, given: Given) -> DecodeMedia:
     The release's masks are mirrored across the diagonal; here a mask goes the way of the pixels, through the model's own
     resizing and cropping. Names with a dash are skipped, as there. Models without one grid of patches are refused.
     """
-    every = images(given, labelled=True)
-    found = [each for each in every if any(each.labels.values())]
-    left_out = {"no part with a name without a dash": len(every) - len(found)} | unshown(given, len(every), labelled=True)
+    found = images(given, labelled=True, wanted=lambda seen: any(seen.labels.values()))
+    left_out = unshown(given, found, labelled=True, unwanted="no part with a name without a dash")
     types = ("en",) if protocol == "paper" else languages(given, found)
     known = {t: sorted({word for each in found for word, _ in each.labels[t]}) for t in types}
     kept = [each for each in found if all(others(known[t], each, t) for t in types)]
@@ -329,6 +338,8 @@ def others(known: Sequence[str], seen: Seen, type: str) -> list[str]:
     "layer but one and the last (nothing reads an image at the last alone), the new colour told in words, and layer 0",
     measure="correct (the new colour is named, in sound beside the other half's), unchanged; in sound also correct_change, correct_excess",
     format="chameleon",
+    method="The difference of two colours' unembedding rows takes the place of the states of one half of an image; counted is how "
+    "often the new colour is named.",
     against="no more new colours named than the controls give",
 )
 def intervention(protocol: str, given: Given) -> Repaint:

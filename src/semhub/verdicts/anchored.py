@@ -106,8 +106,16 @@ def frequency(lead: Lead, here: Estimate, limits: Thresholds, places: int = 1) -
     excess, ratio, right = (at(points, here.at) for points in (lead.beyond, lead.lift, lead.right))
     excess, ratio = (found and widened(found, places) for found in (excess, ratio))
     beyond = control(WRONG, excess, limits)
-    spoken = control(RIGHT, ratio, limits, limits.lift)
-    return beyond, replace(spoken, passed=spoken.passed and right is not None and right.value >= limits.probability)
+    return beyond, probable(control(RIGHT, ratio, limits, limits.lift), right, limits)
+
+
+def probable(spoken: Control, right: Estimate | None, limits: Thresholds) -> Control:
+    """Right over wrong, which is not passed where the right words themselves are hardly spoken."""
+    if right is None:
+        return replace(spoken, passed=False, why="the probability of the right words was not measured")
+    if right.value < limits.probability:
+        return replace(spoken, passed=False, why=f"right words have a mean probability of {right.value:.2g}, below {limits.probability:g}")
+    return spoken
 
 
 def anchor_of(own: str, leads: Mapping[str, Lead]) -> str:

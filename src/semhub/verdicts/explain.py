@@ -26,8 +26,8 @@ every type of prompt), of every model in a run, the controls included:
 - **undecided**: anything else. A p-value above `alpha` alone never contradicts, and what was not measured never supports.
 
 `verdicts.json` lists them, each with its effect and interval, p-value (`p` corrected, `p_raw` not), the controls (name, effect beyond the
-control, interval, passed), the objections (first those that decided it, which `reasons` names one by one; then those that
-remain) and the thresholds that were used.
+control, interval, passed, and `why` not where the interval does not tell), the objections (first those that decided it, which
+`reasons` names one by one; then those that remain) and the thresholds that were used.
 """
 
 NULLED = """\
@@ -67,8 +67,9 @@ A file gives other values, such as `similarity = 0.1`:
 
     semhub run --thresholds mine.toml
     semhub report runs/DIR --thresholds mine.toml     # the same readings judged again
+    semhub compare runs/A runs/B --thresholds mine.toml
 
-Without `--thresholds` both use the defaults above.
+Without `--thresholds` the first two use the defaults above, and `compare` those by which its first run was judged.
 """
 
 

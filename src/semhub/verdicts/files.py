@@ -15,7 +15,7 @@ from semhub.types import COLUMNS
 from semhub.verdicts.evidence import CONTROL, Evidence, Subject
 from semhub.verdicts.judging import judge
 from semhub.verdicts.slices import number
-from semhub.verdicts.thresholds import LIMITS, Thresholds
+from semhub.verdicts.thresholds import LIMITS, Thresholds, changed
 from semhub.verdicts.verdict import Verdict
 
 NAME = "verdicts.json"
@@ -31,6 +31,14 @@ def write_verdicts(folder: Path | str, limits: Thresholds = LIMITS) -> list[Verd
 def keep_verdicts(folder: Path | str, found: Sequence[Verdict], limits: Thresholds) -> None:
     """Write `verdicts.json`: a list of verdicts, each with the thresholds that made it."""
     write_whole(Path(folder) / NAME, to_json([verdict.as_dict() | {"thresholds": limits.as_dict()} for verdict in found]))
+
+
+def kept_limits(folder: Path | str) -> Thresholds | None:
+    """The thresholds by which a run folder was judged last; None where it holds no verdict. Raises BadInput for what are none."""
+    path = Path(folder) / NAME
+    found = read_json(path)
+    first = mapped(found[0]).get("thresholds") if isinstance(found, list) and found else None
+    return None if first is None else changed(mapped(first), str(path))
 
 
 def read_evidence(folder: Path | str) -> Evidence:

@@ -8,6 +8,7 @@ in one direction only is asked for that one.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from math import inf
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ from semhub.verdicts.verdict import Case, Control, Verdict, control, told
 CLAIM, CHANGE, EXCESS, CHOOSE, ALL = "used", "_change", "_excess", "choose", "all"
 WAYS = {1: "upward", -1: "downward"}
 LOWERED = ("unchanged", "other")  # shares that a push is not meant to raise
+FURTHEST = {"correct": 1.0, "right_share": 1.0, "yes_share": 1.0, "moved": 1.0, "sentiment": 2.0}  # of one prompt: shares, and -1 to 1
 
 NEEDS = {
     "setting": (
@@ -96,21 +98,21 @@ def case(evidence: Evidence, model: Subject, task: str, target: str, group: str,
     absent = missing(controls, layer, last, limits)
     drift = evidence.rows(task, model.name, "drift", group=group, layer=layer)
     objections = tuple(remaining(drift, chosen_apart, strength, limits))
-    return Case(
-        verdict, limits.push, highest_end(changes, last, limits), tuple(absent), objections, judged=judged(rows, layer, strength, ways)
-    )
+    upper = highest_end(changes, last, limits, FURTHEST.get(target, inf))
+    return Case(verdict, limits.push, upper, tuple(absent), objections, judged=judged(rows, layer, strength, ways))
 
 
-def highest_end(changes: pd.DataFrame, last: float, limits: Thresholds) -> float | None:
+def highest_end(changes: pd.DataFrame, last: float, limits: Thresholds, furthest: float) -> float | None:
     """The highest upper end of all settings between the first and the last layer; None without one that has an interval.
 
-    Where no prompt of n changed at all, resampling knows no spread: there it is what a share of which n showed none can still be
-    (Clopper and Pearson 1934, one in forty).
+    Where no prompt of n changed at all, resampling knows no spread: there it is the share of prompts of which n showed none (at most;
+    Clopper and Pearson 1934, one in forty) times the `furthest` that one prompt can change. Of a measure whose range is not known that
+    is no end at all.
     """
     tried = {(layer, abs(s)) for layer, s in zip(changes["layer"], changes["strength"], strict=True) if 0 < layer < last and s}
     found = [overall(ways, {}) for layer, s in sorted(tried) if (ways := changed(changes, layer, s))]
     known = [e for e in found if e.interval and e.n >= limits.enough]
-    return max((e.high if e.high > e.low else e.value + 1 - 0.025 ** (1 / e.n) for e in known), default=None)
+    return max((e.high if e.high > e.low else e.value + furthest * (1 - 0.025 ** (1 / e.n)) for e in known), default=None)
 
 
 def setting(evidence: Evidence, task: str, target: str, group: str, model: Subject) -> tuple[float | None, float | None]:

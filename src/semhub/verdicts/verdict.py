@@ -16,13 +16,17 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Something else that could have made the effect: the effect beyond it, with its interval, and whether it was beaten."""
+    """Something else that could have made the effect: the effect beyond it, with its interval, and whether it was beaten.
+
+    `why`: what kept it from being passed, where that does not show in the interval.
+    """
 
     name: str
     effect: float | None
     low: float | None
     high: float | None
     passed: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,8 @@ def against(case: Case, p: float | None, tests: int, limits: Thresholds) -> Sequ
         picked = "" if found.low < case.smallest else f", {short(lower)} for the best of several layers,"
         below = f"its lower end{picked} is below {case.smallest:g}, the smallest effect of interest"
         reasons.append(("small", f"The effect is {told(found.estimate)}; {below}.{needed(found.estimate, case.smallest)}"))
-    reasons += [(f"control:{c.name}", f"Control “{c.name}” not passed: {told(c)}.") for c in found.failed]
+    because = lambda c: f"; {c.why}" if c.why else ""  # noqa: E731
+    reasons += [(f"control:{c.name}", f"Control “{c.name}” not passed: {told(c)}{because(c)}.") for c in found.failed]
     reasons += case.missing
     if p is None:
         reasons.append(("p", "No p-value could be computed."))
