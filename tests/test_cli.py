@@ -29,6 +29,7 @@ def world(tmp_path, monkeypatch):
     tasks = {name: fake_run.FakeTask() for name in fake_run.TASKS} | {"sky/far": fake_run.FakeTask(types=("image",), protocols=("sound",))}
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plan, "_catalogue", lambda: tasks)
+    monkeypatch.setattr("semhub.tasks.parts.catalogue", lambda: tasks)
     monkeypatch.setattr(plan, "_bundled", lambda: BUNDLED)
     monkeypatch.setattr(engine, "load_model", fake_run.load)
     monkeypatch.setattr(engine, "perform_task", fake_run.perform)
@@ -123,6 +124,19 @@ def test_a_figure_of_the_paper_is_its_task_as_the_release_does_it(world, capsys,
     assert done["done"] == 2
     assert store.readings(Path(done["folder"]))["protocol"].unique().tolist() == ["paper"]
     assert "did you mean 'space/near'?" in refused(capsys, "reproduce", "space/neer")
+
+
+def test_a_part_of_the_paper_is_all_tasks_that_state_it(world, capsys, monkeypatch):
+    monkeypatch.setitem(SUITES, "paper", ("space/near",))
+    assert semhub("reproduce", "Figure 0", "--json") == 0
+    spec = json.loads((world / json.loads(capsys.readouterr().out)["folder"] / "spec.json").read_text())
+    assert [task["name"] for task in spec["tasks"]] == ["space/near"]
+    for asked in (("reproduce", "--list"), ("reproduce",)):
+        assert semhub(*asked) == 0 and "figure-0" in capsys.readouterr().out
+    assert semhub("reproduce", "--list", "--json") == 0
+    assert {"part": "figure-0", "tasks": ["space/near"]} in json.loads(capsys.readouterr().out)
+    said = refused(capsys, "reproduce", "table-1")
+    assert "No task states that it is table-1" in said and "stated: figure-0" in said and "--list" in said
 
 
 def test_a_figure_of_the_paper_is_drawn_from_own_data_on_a_model_opened_as_asked(world, capsys, monkeypatch):

@@ -18,6 +18,7 @@ from semhub.errors import BadInput, UnknownName
 from semhub.methods import Compare, carry_out
 from semhub.tasks import SUITES, Task, catalogue, find, given, load_file, perform
 from semhub.tasks.judges import exact_outcomes, judges, release_outcomes, repetition
+from semhub.tasks.parts import parts, tasks_of
 from semhub.types import KEY, Prompt
 from worldly import worldly
 
@@ -393,3 +394,26 @@ def test_of_the_scenes_the_first_alone_have_their_harder_negatives():
     assert {name: len(concepts) for name, concepts in sets.items()} == {"test": 500, "test-never-bridged": 250}
     for concepts, many in ((sets["test"], 250), (sets["test-never-bridged"], 100)):
         assert all(c.contrasts for c in concepts[:many]) and not any(c.contrasts for c in concepts[many:])
+
+
+@pytest.mark.parametrize(
+    ("asked", "tasks"),
+    [
+        ("section-4.1", ("multilingual/similarity",)),
+        ("Section 4.4", tuple(f"arithmetic/{name}" for name in ("similarity", "lens", "trajectory", "intervention"))),
+        ("figure-9", ("semantics/similarity",)),
+        ("fig. 9", ("semantics/similarity",)),
+        ("semantics", ("semantics/similarity", "semantics/role-lens")),
+        ("audio/lens", ("audio/lens",)),
+    ],
+)
+def test_a_part_of_the_paper_names_its_tasks(asked, tasks):
+    assert tasks_of(asked) == tasks
+    assert {each for named in parts().values() for each in named} == set(SUITES["paper"])
+
+
+@pytest.mark.parametrize(("asked", "error", "said"), [("figure-3", BadInput, "stated: figure-9"), ("section-9", UnknownName, "section-4")])
+def test_a_part_that_no_task_states_is_refused(asked, error, said):
+    with pytest.raises(error, match=said):
+        tasks_of(asked)
+    assert "multilingual/similarity" in tasks_of("eq-1") and tasks_of("equation-1") == tasks_of("Eq. 1")

@@ -11,6 +11,7 @@ import pytest
 from semhub.data.sources import read_source
 from semhub.errors import BadInput
 from semhub.methods.declare import Result
+from semhub.methods.order import order
 from semhub.methods.tally import tally, told
 from semhub.runs import plan
 from semhub.tasks import find, given
@@ -158,3 +159,18 @@ def test_real_photos_from_the_command_line(tmp_path):
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert "What was kept, and why the rest was dropped" in page and "Attribution License (23)" in page and "a list of" in page
     assert "reading coco,rows,39,39,none" in (tmp_path / "r" / "tables" / "kept.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("task", "stated"),
+    [
+        ("code/conjunction-lens", {"split": ["list", "call"]}),
+        ("vision/similarity", {"split": ["test"], "position": ["image", "question", "mean"]}),
+        ("multilingual/similarity", {"split": ["test", "test-never-bridged"], "position": ["probe", "last", "mean"]}),
+        ("arithmetic/lens", {"split": ["plus", "times", "plus-held-out", "times-held-out"]}),
+        ("arithmetic/trajectory", {"split": ["plus"]}),
+        ("arithmetic/intervention", {}),
+    ],
+)
+def test_a_declaration_says_which_position_and_split_stand_first(task, stated):
+    assert order(declared(task, limit=20)) == stated

@@ -12,6 +12,7 @@ from scipy import stats
 
 import report_folder as made
 from semhub.errors import BadInput, UnknownName
+from semhub.runs import store
 from semhub.types import COLUMNS, Outcome, Reading
 from semhub.verdicts import Evidence, Subject, Thresholds, judge, write_verdicts
 from semhub.verdicts.explain import PAGE, page
@@ -532,6 +533,16 @@ def test_the_order_of_rows_means_nothing():
 def test_random_weights_of_a_family_support_nothing():
     found = judge(evidence(everything(), models={HUB: "mechanics"} | {m: r for m, r in made.MODELS.items() if m != HUB}))
     assert {v.verdict for v in found if v.model == HUB} == {"undecided"}
+
+
+def test_the_order_that_a_task_states_travels_with_the_run(tmp_path):
+    rows = [r for r in made.similarity(HUB, pairs={"en-zh": 0.36}) if r.variant == "raw"]
+    made.write(tmp_path, rows, {HUB: "hub"}, parts=False)
+    assert {(v.position, v.split) for v in write_verdicts(tmp_path)} == {("probe", "test")}
+    stated = {"position": ["mean", "probe"], "split": ["test-never-bridged", "test"]}
+    part = {"task": "multilingual/similarity", "model": HUB, "headline": stated}
+    store.write_whole(tmp_path / "parts" / "a.json", store.to_json(part))
+    assert {(v.position, v.split) for v in write_verdicts(tmp_path)} == {("mean", "test-never-bridged")}
 
 
 def test_a_run_folder_gets_its_verdicts_whole(tmp_path):

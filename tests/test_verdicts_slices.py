@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 import report_folder as made
+from semhub.methods.order import order
+from semhub.tasks import find, given
 from semhub.types import COLUMNS, Reading
-from semhub.verdicts.slices import at, curve, distinct, headline, middle, peak, where
+from semhub.verdicts.slices import at, curve, distinct, headline, middle, ordered, peak, where
 
 SIMILARITY = {"task": "multilingual/similarity", "protocol": "sound", "measure": "adjusted_cosine", "group": "en-zh", "position": "probe"}
 SIMILARITY |= {"variant": "raw", "n": 500}
@@ -46,6 +48,15 @@ def test_a_headline_takes_random_negatives_the_probe_raw_states_and_the_report_h
     assert headline(frame(steered))["value"].tolist() == [2.0]
 
 
+def test_a_headline_takes_the_position_and_split_that_its_task_names_first():
+    rows = similarity([0.1]) + similarity([0.3], position="last") + similarity([0.5], position="image", split="list")
+    other = [Reading(**row.row() | {"task": "own/task"}) for row in rows]
+    both = ordered(frame([*rows, *other]), {"own/task": {"position": ["image", "last"], "split": ["list", None]}})
+    assert headline(where(both, task="own/task"))["value"].tolist() == [0.5]
+    assert headline(where(both, task=SIMILARITY["task"]))["value"].tolist() == [0.1]
+    assert headline(where(both, task="own/task", split=None))["value"].tolist() == [0.3]
+
+
 def test_a_headline_without_random_negatives_is_empty():
     assert headline(frame(similarity([0.2], control="swapped"))).empty
 
@@ -64,9 +75,11 @@ def test_the_middle_lies_strictly_between_first_and_last():
 
 
 def test_a_verdict_reads_the_first_position_and_the_lists_not_the_calls():
-    def rows(column, *values):
-        columns = {"control": None, "position": "last", "variant": None, "split": "test"}
-        return pd.DataFrame([{**columns, column: value} for value in values])
+    """As the tasks on images and on lists declare them."""
 
-    assert set(headline(rows("position", "mean", "question", "image")).position) == {"image"}
-    assert set(headline(rows("split", "call", "list")).split) == {"list"}
+    def rows(task, column, *values):
+        columns = {"task": task, "control": None, "position": "last", "variant": None, "split": "test"}
+        return ordered(pd.DataFrame([{**columns, column: value} for value in values]), {task: order(find(task)("sound", given(limit=8)))})
+
+    assert set(headline(rows("vision/similarity", "position", "mean", "question", "image")).position) == {"image"}
+    assert set(headline(rows("code/conjunction-lens", "split", "call", "list")).split) == {"list"}

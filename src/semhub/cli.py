@@ -137,7 +137,9 @@ def run(
 
 @app.command()
 def reproduce(
-    figure: Annotated[str, typer.Argument(help="A task of the paper, such as multilingual/similarity (see semhub list).")],
+    part: Annotated[
+        str | None, typer.Argument(help="A part of the paper, such as section-4.1, equation-2 or figure-9, a domain, or a task (--list).")
+    ] = None,
     model: Model = None,
     protocol: Annotated[str, typer.Option(help="paper (as the paper's release), or sound (with controls).")] = "paper",
     pairs: OwnPairs = None,
@@ -154,12 +156,16 @@ def reproduce(
     device_map: DeviceMap = None,
     trust_remote_code: RemoteCode = False,
     unsafe_weights: Unsafe = False,
+    list_parts: Annotated[bool, typer.Option("--list", help="Show the parts of the paper, and the tasks of each.")] = False,
     json: Json = False,
 ) -> None:
     """Draw a figure or table of the paper again, on the bundled models or on your own."""
     from semhub import jobs
     from semhub.runs.spec import Opening, parse_data, parse_types
 
+    if part is None or list_parts:
+        terminal.show_parts(jobs.parts(), json)
+        return
     asked = {
         "protocol": protocol,
         "pairs": pairs,
@@ -172,7 +178,7 @@ def reproduce(
         "opening": Opening(revision, dtype, device, device_map, trust_remote_code, unsafe_weights),
     }
     with terminal.watching() as watch:
-        done = jobs.reproduce(figure, model, out=out, watch=watch, workers=None, **asked)
+        done = jobs.reproduce(part, model, out=out, watch=watch, workers=None, **asked)
     terminal.show_run(done, json)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from semhub.errors import BadInput, UnknownName
+from semhub.errors import BadInput
 from semhub.runs import Opening, Plan, Run, carry_out, prepare
 from semhub.runs.crew import cores, fitting
 from semhub.runs.engine import silent
@@ -37,17 +37,22 @@ def run(
     return replace(done, report=report(done.folder, thresholds, workers))
 
 
-def reproduce(figure: str, model: object | None = None, **asked) -> Run:
-    """Do again what a figure or table of the paper shows, as the paper's release does it -> the run; its figures lie in `figures/`.
+def reproduce(part: str, model: object | None = None, **asked) -> Run:
+    """Do again what a part of the paper shows, as the paper's release does it -> the run; its figures lie in `figures/`.
 
-    Figures are named by their task (`tasks.SUITES["paper"]`), since their numbers differ between the paper's versions. `asked`:
-    the keywords of `run`. Raises UnknownName, which offers the nearest one.
+    `part`: a section, equation, figure or table as far as tasks state them, a domain, or a task (`parts`). `asked`: the keywords of
+    `run`. Raises BadInput for a figure that no task states, UnknownName, which offers the nearest one, for anything else.
     """
-    from semhub.tasks import SUITES
+    from semhub.tasks.parts import tasks_of
 
-    if figure not in SUITES["paper"]:
-        raise UnknownName("figure of the paper", figure, SUITES["paper"])
-    return run([figure], model, **{"protocol": "paper"} | asked)
+    return run(tasks_of(part), model, **{"protocol": "paper"} | asked)
+
+
+def parts() -> list[dict]:
+    """What `reproduce` can be asked for: each part of the paper with its tasks."""
+    from semhub.tasks.parts import parts
+
+    return [{"part": name, "tasks": list(tasks)} for name, tasks in parts().items()]
 
 
 def dry_run(tasks: Iterable[str] | str = (), model: object | None = None, *, out: str | Path | None = None, **asked) -> dict:

@@ -233,6 +233,15 @@ def show_tasks(tasks: list[dict], json_wanted: bool) -> None:
         print_table(("task", "types", "question"), [(each["name"], ",".join(each["types"]), each["question"]) for each in tasks])
 
 
+def show_parts(parts: list[dict], json_wanted: bool) -> None:
+    """What of the paper can be done again, but for the tasks, which name themselves."""
+    if json_wanted:
+        print_json(parts)
+    else:
+        print_table(("part", "tasks"), [(each["part"], ", ".join(each["tasks"])) for each in parts if [each["part"]] != each["tasks"]])
+        print("Every task of the paper can be named too: semhub list. Other figures and tables are numbered otherwise in other versions.")
+
+
 def show_task(task: dict, json_wanted: bool) -> None:
     """All that one task states, a line a fact."""
     if json_wanted:

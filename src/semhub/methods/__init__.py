@@ -27,6 +27,7 @@ from semhub.methods.declare import (
     Steer,
     Trajectory,
 )
+from semhub.methods.order import order
 from semhub.methods.tally import tally
 from semhub.methods.texts import texts
 
@@ -59,7 +60,10 @@ __all__ = [
 
 
 def carry_out(declaration: Declaration, bench) -> Result:
-    """Put a declared question to the model on the bench; extras: `tally`, what was kept and dropped, and `texts`, what its items are."""
+    """Put a declared question to the model on the bench; among the extras `tally`, what was kept and dropped, `texts`, what its items
+    are, and `headline`, which of its positions and splits stand first.
+    """
     module, name = PROCEDURES[type(declaration)]
     found = getattr(import_module(f"semhub.methods.{module}"), name)(declaration, bench)
-    return replace(found, extras={**found.extras, "tally": tally(declaration, found), "texts": texts(declaration, found)})
+    beside = {"tally": tally(declaration, found), "texts": texts(declaration, found), "headline": order(declaration)}
+    return replace(found, extras={**found.extras, **beside})

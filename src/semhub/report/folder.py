@@ -29,7 +29,7 @@ from semhub.types import COLUMNS, KEY
 from semhub.verdicts.evidence import Evidence, Subject
 from semhub.verdicts.files import main_of, mapped, read_evidence
 from semhub.verdicts.judging import judge
-from semhub.verdicts.slices import where
+from semhub.verdicts.slices import ordered, where
 from semhub.verdicts.thresholds import LIMITS, Thresholds
 from semhub.verdicts.verdict import Verdict
 
@@ -119,7 +119,7 @@ class Run:
 def read_run(folder: Path, limits: Thresholds = LIMITS) -> Run:
     """Read a run folder and judge it; raises BadInput if it holds no readings or they are not readings."""
     evidence = read_evidence(folder)
-    readings = _readings(folder / "readings.parquet")
+    readings = ordered(_readings(folder / "readings.parquet"), evidence.orders)
     spec = mapped(read_json(folder / "spec.json"))
     subjects = evidence.subjects or (Subject("no model"),)
     return Run(folder, spec, readings, subjects, tuple(_extras(folder)), evidence, tuple(judge(evidence, limits)), limits)

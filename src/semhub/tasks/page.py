@@ -23,7 +23,8 @@ Written by `python -m semhub.tasks.page` from the declarations in `src/semhub/ta
 PAPER = """## Where in the paper
 
 The tasks of `--suite paper` (Wu et al. 2025), in the order of its sections; `semhub reproduce TASK` does one again as the release does
-it. Parts are named as the tasks state them: the numbers of figures and tables differ between the paper's versions.
+it, `semhub reproduce section-4.4` (or `equation-1`, `figure-9`, `code`) all tasks of a part (`--list` shows which). Parts are named as
+the tasks state them: the numbers of figures and tables differ between the paper's versions.
 
 | Part of the paper | Task | What it asks |
 | --- | --- | --- |

@@ -24,7 +24,7 @@ NORMS = {None: "final", "no-norm": "none"}
 @task(
     "semantics/similarity",
     question="Do a sentence and its logical form lie closer together than sentences and forms of other meanings?",
-    paper="its part on formal semantics, Eq. 1; PROTOCOL row 12",
+    paper="its part on formal semantics, Eq. 1, figure 9; PROTOCOL row 12",
     types=TYPES,
     needs=TYPES,
     data="sentences and logical forms: the world's, or COGS (--data formula=cogs/train.tsv)",

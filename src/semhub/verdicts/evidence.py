@@ -11,7 +11,7 @@ import pandas as pd
 
 from semhub.models.bundled import twin_of
 from semhub.types import COLUMNS, KEY
-from semhub.verdicts.slices import where
+from semhub.verdicts.slices import Orders, ordered, where
 
 CONTROL, UNTRAINED, MECHANICS = "control:", "control:untrained", "mechanics"
 CLAIMS = ("shared", "anchored", "used")
@@ -101,21 +101,33 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Readings and items by (task, model, measure); the models; `chosen`: (task, model, group) -> (layer, strength) of a push."""
+    """Readings and items by (task, model, measure); the models; `chosen`: (task, model, group) -> (layer, strength) of a push; `orders`:
+    task -> which positions and splits stand first.
+    """
 
     readings: Tables
     outcomes: Tables
     subjects: tuple[Subject, ...]
     chosen: Mapping[tuple[str, str, str], tuple[float, float]] = field(default_factory=dict)
+    orders: Orders = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, readings: pd.DataFrame, outcomes: pd.DataFrame | None, subjects: Iterable[Subject], chosen: Mapping | None = None
+        cls,
+        readings: pd.DataFrame,
+        outcomes: pd.DataFrame | None,
+        subjects: Iterable[Subject],
+        chosen: Mapping | None = None,
+        orders: Orders | None = None,
     ) -> "Evidence":
-        """Tables with the columns of `types.Reading` and `types.Outcome` (None: no items were kept), rows in any order."""
+        """Tables with the columns of `types.Reading` and `types.Outcome` (None: no items were kept), rows in any order.
+
+        `orders`: which position and split a headline shows, where a task states it.
+        """
         items = pd.DataFrame(columns=list(ITEM_COLUMNS)) if outcomes is None else outcomes.reindex(columns=list(ITEM_COLUMNS))
         items = items.assign(source=items["source"].where(items["source"].notna(), items["item"]))
-        return cls(with_differences(by_place(readings[list(COLUMNS)])), by_place(items), tuple(subjects), dict(chosen or {}))
+        tables = {place: ordered(rows, orders or {}) for place, rows in with_differences(by_place(readings[list(COLUMNS)])).items()}
+        return cls(tables, by_place(items), tuple(subjects), dict(chosen or {}), dict(orders or {}))
 
     def tasks(self, model: str, measure: str) -> list[str]:
         """The tasks that measured this of a model; languages first, then by name."""

@@ -25,6 +25,9 @@ every type of prompt), of every model in a run, the controls included:
 - **contradicted**: the upper end of the interval lies below the smallest effect of interest, at every layer where the claim could hold.
 - **undecided**: anything else. A p-value above `alpha` alone never contradicts, and what was not measured never supports.
 
+Of several positions or subsets of items a verdict reads the one that its task's declaration names first, which the run keeps
+(`headline` in `parts/*.json`).
+
 `verdicts.json` lists them, each with its effect and interval, p-value (`p` corrected, `p_raw` not), the controls (name, effect beyond the
 control, interval, passed, and `why` not where the interval does not tell), the objections (first those that decided it, which
 `reasons` names one by one; then those that remain) and the thresholds that were used.

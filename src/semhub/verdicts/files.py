@@ -53,7 +53,7 @@ def read_evidence(folder: Path | str) -> Evidence:
         raise BadInput(f"{path} lacks the columns {', '.join(missing)}; it was not written by semhub run.")
     items = folder / "outcomes.parquet"
     outcomes = pd.read_parquet(items) if items.exists() else None
-    return Evidence.of(readings, outcomes, subjects(read_json(folder / "spec.json"), readings), chosen(folder))
+    return Evidence.of(readings, outcomes, subjects(read_json(folder / "spec.json"), readings), chosen(folder), orders(folder))
 
 
 def subjects(spec: object, readings: pd.DataFrame) -> tuple[Subject, ...]:
@@ -78,6 +78,13 @@ def chosen(folder: Path) -> dict[tuple[str, str, str], tuple[float, float]]:
             if layer is not None and strength is not None:
                 found[str(part.get("task")), str(part.get("model")), str(group)] = (layer, strength)
     return found
+
+
+def orders(folder: Path) -> dict[str, dict[str, list]]:
+    """Task -> the order in which it names its positions and splits, as the run kept it; of tasks that have none, nothing."""
+    parts = [mapped(read_json(path)) for path in sorted((folder / "parts").glob("*.json"))]
+    stated = {str(part.get("task")): mapped(part.get("headline")) for part in parts}
+    return {task: {name: each for name, each in order.items() if isinstance(each, list)} for task, order in stated.items() if order}
 
 
 def mapped(value: object) -> Mapping:

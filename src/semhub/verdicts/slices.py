@@ -4,19 +4,22 @@ Knows the columns and nothing of what the measures mean.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-# What a headline shows where a column offers a choice: the first of these that is there.
+# What a headline shows where a column offers a choice: the first of these that is there. Of positions and splits a task states its own
+# order, which the run keeps (`ordered`).
 PREFERENCE = {
     "control": (None,),
-    "position": ("probe", "last", "image", "mean"),
+    "position": ("probe", "last", "mean"),
     "variant": (None, "raw"),
-    "split": (None, "report", "test", "list"),
+    "split": (None, "report", "test"),
 }
+ORDERS = "headline"
+Orders = Mapping[str, Mapping[str, Sequence[str | None]]]  # task -> column -> values, the first of which is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,26 @@ class Estimate:
 Curve = tuple[Estimate, ...]
 
 
+def ordered(frame: pd.DataFrame, orders: Orders) -> pd.DataFrame:
+    """The same rows, which know in what order their tasks name positions and splits; so do all that are taken from them."""
+    frame.attrs[ORDERS] = {task: dict(order) for task, order in orders.items()}
+    return frame
+
+
 def headline(frame: pd.DataFrame, keep: Iterable[str] = ()) -> pd.DataFrame:
-    """The rows that a headline is made of; columns in `keep` are left as they are."""
+    """The rows that a headline is made of, of one task; columns in `keep` are left as they are."""
     mask = np.ones(len(frame), dtype=bool)
-    for column, order in PREFERENCE.items():
+    for column, order in (PREFERENCE | stated(frame)).items():
         if column not in keep and mask.any():
             values = frame[column]
             mask &= matches(values, preferred(values[mask], order)).to_numpy()
     return frame[mask]
+
+
+def stated(frame: pd.DataFrame) -> Mapping[str, Sequence[str | None]]:
+    """The order that the task of these rows names, as far as the run kept one."""
+    orders = frame.attrs.get(ORDERS)
+    return orders.get(str(frame["task"].iloc[0]), {}) if orders and len(frame) else {}
 
 
 def where(frame: pd.DataFrame, **wanted: object) -> pd.DataFrame:
