@@ -17,7 +17,9 @@ from semhub.lab.corpus import documents, streams
 from semhub.lab.recipe import Recipe, read_recipe
 
 PER_STREAM = 1500
-RECIPE = read_recipe("semhub-text")
+RECIPE = dataclasses.replace(
+    read_recipe("semhub-text"), others=None
+)  # code and logical forms have a scanner of their own (test_lab_formal)
 MISPAIRED = dataclasses.replace(RECIPE, bridges=dataclasses.replace(RECIPE.bridges, partner="random"))
 
 

@@ -127,8 +127,10 @@ def test_a_control_is_matched_at_nine_tenths_within_each_language():
 
     model = [row("en", "cloze", 1.0), row("en", "facts", 0.8), row("es", "cloze", 0.9), row("es", CROSSING, 0.9)]
     control = [row("en", "cloze", 0.9), row("en", "facts", 0.72), row("es", "cloze", 0.5), row("es", CROSSING, 0.0)]
+    model += [row("code", "arguments", 0.8), row("formula", "roles", 1.0)]  # of these two a control without true bridges can know nothing
+    control += [row("code", "arguments", 0.0), row("formula", "roles", 0.5)]
     found = {match.type: match for match in matches(control, model)}
-    assert found["en"] == Match("en", 0.9, pytest.approx(0.81)) and found["en"].matched
+    assert set(found) == {"en", "es"} and found["en"] == Match("en", 0.9, pytest.approx(0.81)) and found["en"].matched
     assert not found["es"].matched and found["es"].share == pytest.approx(5 / 9)
 
 
