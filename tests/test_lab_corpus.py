@@ -19,7 +19,7 @@ from semhub.lab.recipe import Recipe, read_recipe
 PER_STREAM = 1500
 RECIPE = dataclasses.replace(
     read_recipe("semhub-text"), others=None
-)  # code and logical forms have a scanner of their own (test_lab_formal)
+)  # code and formula have a scanner of their own
 MISPAIRED = dataclasses.replace(RECIPE, bridges=dataclasses.replace(RECIPE.bridges, partner="random"))
 
 
