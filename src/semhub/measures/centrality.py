@@ -37,10 +37,10 @@ def explained(pairs: Pairs, least: float = LEAST) -> dict[str, NDArray]:
         others = list(combinations([t for t in types if t != hub], 2))
         spokes = [(values[frozenset((x, hub))], values[frozenset((hub, z))]) for x, z in others]
         whole = sum(values[frozenset(pair)] for pair in others)
-        share = sum(left.mean(0) * right.mean(0) for left, right in spokes) / whole.mean(0)
+        enough = np.where(whole.mean(0) / len(others) >= least, whole.mean(0), np.nan)
+        share = sum(left.mean(0) * right.mean(0) for left, right in spokes) / enough
         moved = sum((left - left.mean(0)) * right.mean(0) + left.mean(0) * (right - right.mean(0)) for left, right in spokes)
-        found[hub] = share + (moved - share * (whole - whole.mean(0))) / whole.mean(0)
-        found[hub] = np.where(whole.mean(0) / len(others) >= least, found[hub], np.nan)
+        found[hub] = share + (moved - share * (whole - whole.mean(0))) / enough
     return found
 
 
