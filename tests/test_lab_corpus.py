@@ -17,9 +17,7 @@ from semhub.lab.corpus import documents, streams
 from semhub.lab.recipe import Recipe, read_recipe
 
 PER_STREAM = 1500
-RECIPE = dataclasses.replace(
-    read_recipe("semhub-text"), others=None
-)  # code and formula have a scanner of their own
+RECIPE = dataclasses.replace(read_recipe("semhub-text"), others=None)  # code and formula have a scanner of their own
 MISPAIRED = dataclasses.replace(RECIPE, bridges=dataclasses.replace(RECIPE.bridges, partner="random"))
 
 

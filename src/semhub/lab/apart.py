@@ -22,7 +22,6 @@ from semhub.lab.recipe import Recipe
 
 COMMON = -1
 SAMPLE = 1500  # documents per language that tell whose a token is
-LENGTH = 3.0  # of a common token's state to begin with; weight decay makes it about 1
 
 
 def owners(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int = 0) -> Tensor:
@@ -42,16 +41,8 @@ def slices(recipe: Recipe, size: int, common: int) -> Tensor:
 
 
 def separate(network: LlamaForCausalLM, recipe: Recipe, words: PreTrainedTokenizerFast) -> None:
-    """Set every weight that would join two languages to zero, and keep it there while the network is trained.
-
-    Common tokens begin with a long state. Where a text begins with a mark, the languages' slices are zero, and what rounding leaves
-    there once they are hidden would grow from block to block, if the norms divided by a state that is nearly zero.
-    """
-    token_owners = owners(recipe, words)
-    table = masks(network, recipe, token_owners)
-    stream = slices(recipe, recipe.shape.width, 1) == COMMON
-    with torch.no_grad():
-        network.model.embed_tokens.weight[(token_owners == COMMON)[:, None] & stream[None]] = LENGTH / float(stream.sum()) ** 0.5
+    """Set every weight that would join two languages to zero, and keep it there while the network is trained."""
+    table = masks(network, recipe, owners(recipe, words))
     for name, weight in network.named_parameters():
         if name in table:
             mask = table[name].to(weight.device)
