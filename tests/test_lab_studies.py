@@ -13,6 +13,7 @@ from semhub.data import world
 from semhub.data.world import deranged
 from semhub.errors import BadInput, BadRecipe, RunMismatch
 from semhub.lab import read_recipe, train
+from semhub.lab.corpus import streams
 from semhub.lab.folder import checkpoints, open_checkpoint, open_grown
 from semhub.lab.recipe import varied
 from semhub.measures.similarity import adjusted_cosine
@@ -200,11 +201,16 @@ def test_a_recipe_varied_in_one_thing():
     assert varied(base, "bridges.translation", 0.3) == dataclasses.replace(base, bridges=dataclasses.replace(base.bridges, translation=0.3))
     more = varied(base, "mixture.zh", 0.59)
     assert sum(more.mixture.values()) == pytest.approx(1)
-    assert more.mixture["en"] / more.mixture["es"] == pytest.approx(0.64 / 0.09)
+    assert more.mixture["en"] / more.mixture["es"] == pytest.approx(base.mixture["en"] / base.mixture["es"])
     assert varied(base, "bridges.partner", True) == base  # YAML reads the word true as a truth value
     assert varied(base, "bridges.without", "digits").bridges.shared_digits is False
     alone = varied(base, "bridges.only", "switched").bridges
-    assert (alone.translation, alone.dictionary, alone.switched, alone.shared_digits) == (0, 0, 0.25, False)
+    assert (alone.translation, alone.dictionary, alone.switched, alone.shared_digits) == (0, 0, base.bridges.switched, False)
+    assert varied(base, "bridges.only", "switched").others == {"code": 0.03, "formula": 0.02}
+    without = varied(base, "bridges.without", "code")
+    assert without.bridges == base.bridges and without.others == {"code": 0.03, "formula": 0.02}
+    assert "en=code" not in streams(without) and sum(streams(without).values()) == pytest.approx(1)
+    assert varied(base, "bridges.only", "code").others == base.others
     wrong = (
         ("bridges.wit", 1, "unknown key 'wit'"),
         ("briges.translation", 1, "no table 'briges'"),
