@@ -9,6 +9,7 @@ import report_folder as made
 from semhub.report import origins, prose, words, write_report
 from semhub.report.answers import answers
 from semhub.report.folder import read_run
+from semhub.report.items import told as outputs_told
 from semhub.report.items import with_texts
 from semhub.report.tables import verdict_table
 from semhub.runs import store
@@ -221,6 +222,12 @@ def test_items_of_every_claim_are_shown_with_the_texts_that_bear_on_it(tmp_path,
     verdict = Verdict(claim, group, "m", "hub", "t", anchor="en", candidates={"en": {"effect": 1.0}, "es": {"effect": 0.0}})
     table = with_texts(run, verdict, pd.DataFrame({"item": ["i"], "lead": [1.0]}))
     assert tuple(table.columns) == ("item", *named, "lead") and "" not in table.iloc[0].tolist()
+
+
+def test_outputs_that_are_few_come_as_categories_and_some_were_not_kept():
+    texts = pd.Categorical(["red cat", None, "red cat"])
+    shown = outputs_told(pd.DataFrame({"value": [1.0, 0.0, 0.5], "text": texts}))
+    assert [line.split("  ")[1:] for line in shown] == [["red cat"], [], ["red cat"]]
 
 
 def test_two_tasks_that_ask_a_model_the_same_are_told_apart(told):

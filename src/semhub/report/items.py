@@ -59,6 +59,11 @@ def read(run: Run, v: Verdict) -> pd.DataFrame | None:
     return pd.DataFrame({"item": rows["item"], effect: rows["value"], "value": rows["value"]})
 
 
+def told(found: pd.DataFrame) -> pd.Series:
+    """What was written, as far as it was kept, behind its value; texts that are few come as categories."""
+    return (found["value"].map(written) + "  " + found["text"].astype(object).fillna("").str.slice(0, LONGEST)).str.strip()
+
+
 def pushed(run: Run, v: Verdict) -> pd.DataFrame | None:
     """Prompt by prompt, what was written without a push and under it, in each direction."""
     target = (v.measure or "").removesuffix("_change")
@@ -69,7 +74,6 @@ def pushed(run: Run, v: Verdict) -> pd.DataFrame | None:
     if base.empty:
         return None
     ways = {name: where(rows, layer=v.layer, strength=s) for name, s in (("pushed upward", v.strength), ("pushed downward", -v.strength))}
-    told = lambda found: (found["value"].map(written) + "  " + found["text"].fillna("").str.slice(0, LONGEST)).str.strip()  # noqa: E731
     table = pd.DataFrame({"item": base.index, "no push": told(base).to_numpy()})
     change = pd.Series(0.0, index=base.index)
     for name, found in ways.items():
