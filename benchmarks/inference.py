@@ -8,11 +8,14 @@ numbers that both ways give have to agree. Judging (`verdicts`) is timed on a ru
 """
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch read it: several threads spend more seconds on small matrices
 
 import torch
 from clock import timed

@@ -49,8 +49,15 @@ Curve = tuple[Estimate, ...]
 
 def ordered(frame: pd.DataFrame, orders: Orders) -> pd.DataFrame:
     """The same rows, which know in what order their tasks name positions and splits; so do all that are taken from them."""
-    frame.attrs[ORDERS] = {task: dict(order) for task, order in orders.items()}
+    frame.attrs[ORDERS] = Carried((task, dict(order)) for task, order in orders.items())
     return frame
+
+
+class Carried(dict):
+    """What a frame carries along and nobody changes: the same for all that is taken from it, where pandas would copy it each time."""
+
+    def __deepcopy__(self, memo: dict) -> "Carried":
+        return self
 
 
 def headline(frame: pd.DataFrame, keep: Iterable[str] = ()) -> pd.DataFrame:
