@@ -1,5 +1,7 @@
 """Which type is the hub: known answers for a star, for equals, and for a chain."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,9 @@ def test_inward_counts_ways_into_a_type_only():
 
 def test_nothing_is_explained_where_there_is_nothing_or_no_third():
     alone = {t: random(i + 50) for i, t in enumerate(("en", "es", "zh"))}
+    with np.errstate(all="raise"):  # of states that are all one, too, without dividing by nothing
+        same = centrality.explained({pair: np.zeros((5, 2)) for pair in combinations("abc", 2)})
+    assert all(np.isnan(values).all() for values in same.values())
     assert all(np.isnan(values).all() for values in centrality.explained(influences(alone)).values())
     assert centrality.explained(influences({t: alone[t] for t in ("en", "es")})) == {}
 

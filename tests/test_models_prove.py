@@ -9,6 +9,7 @@ import torch
 import semhub
 from families import built, configured, words_of
 from semhub.errors import NotProved
+from semhub.models import prove
 from semhub.models.head import Head
 from semhub.models.prove import CHECKS, Certificate, Check, certify, distance
 
@@ -53,6 +54,14 @@ def test_both_attentions_pass(attention):
 def broken(model, **parts):
     parts = replace(model.parts, **parts)
     return replace(model, parts=parts, head=Head(parts, model.head.vocab, model.head.finish))
+
+
+def test_random_ids_stand_behind_what_the_tokenizer_puts_first(opened):
+    model = opened("llama")
+    marks = [id for id, special in zip(model.encode(["The dog"])[0].ids, model.encode(["The dog"])[0].special, strict=True) if special]
+    drawn = [encoding.ids for encoding in prove.sample(model) if not encoding.text]
+    assert marks and len(drawn) == len(prove.LENGTHS)
+    assert all(ids[: len(marks)] == marks and len(ids) == len(marks) + n for ids, n in zip(drawn, prove.LENGTHS, strict=True))
 
 
 def test_a_wrong_norm_fails(opened):

@@ -53,7 +53,8 @@ def read_evidence(folder: Path | str) -> Evidence:
         raise BadInput(f"{path} lacks the columns {', '.join(missing)}; it was not written by semhub run.")
     items = folder / "outcomes.parquet"
     outcomes = pd.read_parquet(items) if items.exists() else None
-    return Evidence.of(readings, outcomes, subjects(read_json(folder / "spec.json"), readings), chosen(folder), orders(folder))
+    parts = [mapped(read_json(part)) for part in sorted((folder / "parts").glob("*.json"))]
+    return Evidence.of(readings, outcomes, subjects(read_json(folder / "spec.json"), readings), chosen(parts), orders(parts))
 
 
 def subjects(spec: object, readings: pd.DataFrame) -> tuple[Subject, ...]:
@@ -69,20 +70,19 @@ def role_by_name(name: str) -> str:
     return next((CONTROL + kind for kind in CONTROLS if name.endswith(f"-{kind}")), "")
 
 
-def chosen(folder: Path) -> dict[tuple[str, str, str], tuple[float, float]]:
+def chosen(parts: Sequence[Mapping]) -> dict[tuple[str, str, str], tuple[float, float]]:
     """The settings that the run's tasks left beside their readings."""
     found = {}
-    for part in (read_json(path) for path in sorted((folder / "parts").glob("*.json"))):
-        for group, entry in mapped(mapped(part).get("chosen")).items():
+    for part in parts:
+        for group, entry in mapped(part.get("chosen")).items():
             layer, strength = number(mapped(entry).get("layer")), number(mapped(entry).get("strength"))
             if layer is not None and strength is not None:
                 found[str(part.get("task")), str(part.get("model")), str(group)] = (layer, strength)
     return found
 
 
-def orders(folder: Path) -> dict[str, dict[str, list]]:
+def orders(parts: Sequence[Mapping]) -> dict[str, dict[str, list]]:
     """Task -> the order in which it names its positions and splits, as the run kept it; of tasks that have none, nothing."""
-    parts = [mapped(read_json(path)) for path in sorted((folder / "parts").glob("*.json"))]
     stated = {str(part.get("task")): mapped(part.get("headline")) for part in parts}
     return {task: {name: each for name, each in order.items() if isinstance(each, list)} for task, order in stated.items() if order}
 
