@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 #   make run TORCH="--index-url ..."
 TORCH ?=
 
-.PHONY: run test clean
+.PHONY: run test bundle clean
 
 run: $(READY)
 	$(VENV)/bin/semhub run
@@ -14,6 +14,19 @@ run: $(READY)
 # Tests run beside each other, each process on one thread: small models lose more than they gain by several.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -rs -n auto --dist worksteal
+
+# Every bundled model again, in grown/: with `make -j2 bundle` two at a time, one thread each. What sees or hears is grown around a text model.
+SEED_semhub-text := 0
+SEED_semhub-text-strangers-zh := 1
+CONTROLS := mispaired deranged zh-dominant apart strangers-en strangers-zh
+SENSES := image tokens audio
+bundle: $(addprefix grown/semhub-,text $(addprefix text-,$(CONTROLS)) $(SENSES) $(addsuffix -mispaired,$(SENSES)))
+
+grown/%: $(READY)
+	OMP_NUM_THREADS=1 $(VENV)/bin/semhub lab train $* --seed $(or $(SEED_$*),0) --compile --out $@
+
+$(addprefix grown/semhub-,$(SENSES)): grown/semhub-text
+$(addprefix grown/semhub-,$(addsuffix -mispaired,$(SENSES))): grown/semhub-text-mispaired
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "semhub needs Python 3.11 or later; found %d.%d. Try: make PYTHON=python3.12 ..." % sys.version_info[:2])'

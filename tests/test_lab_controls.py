@@ -23,16 +23,16 @@ DERANGED, DOMINATED, APART = (read_recipe(f"semhub-text-{name}") for name in ("d
 ENTRIES = [entry for kind in lexicon.entries().values() for entry in kind]
 FIRST_DOCUMENTS = {
     "semhub-text": {
-        "en": "9edc0462d77a5c09", "en~es": "2e887c2eb1e8a9e0", "en~zh": "1168480829c1dd83", "en~de": "8befc396efa38878",
-        "es": "75881d4798a86875", "zh": "f01b3edda6dd2bcb", "de": "2a479eb821bcbaa6", "en=es": "9adc04385163b566",
-        "en=zh": "e2f796a64281dafc", "en=de": "2a9967f99a0007ce", "code": "dbb1789537d18100", "formula": "5b17ee4cc7def2cd",
-        "en=code": "daa731b8c0def457", "en=formula": "b768793a8166b513",
+        "en": "4173fa21637ce9c8", "en~es": "8a833cee4ba43e88", "en~zh": "4d5dc9f730c65dbf", "en~de": "ef5a51e951d8a5f9",
+        "es": "fae7fb6fd2969fb6", "zh": "b168454220e64db0", "de": "5ee27a652010813e", "en=es": "4744d5f95c7ff6cc",
+        "en=zh": "80fce72164958a89", "en=de": "beeabcf060df9662", "code": "e4667592bea793aa", "formula": "e2878eadb52398e5",
+        "en=code": "c0eccfc5969f7245", "en=formula": "d38aa4e146c2c397",
     },
     "semhub-text-mispaired": {
-        "en": "9edc0462d77a5c09", "en~es": "2e6552de49e875d0", "en~zh": "28706389308b7ab4", "en~de": "af528537ce263a51",
-        "es": "9966e37b7cb2c5fd", "zh": "9b98db6764f32410", "de": "24f180e21d9a86d3", "en=es": "e2066925527b5a1e",
-        "en=zh": "36ac11ac2453a975", "en=de": "a5c9151a814bc4e7", "code": "dbb1789537d18100", "formula": "5b17ee4cc7def2cd",
-        "en=code": "123f9cf0ec81cb66", "en=formula": "c32d8ede3d9d9db0",
+        "en": "4173fa21637ce9c8", "en~es": "0325495b571071c8", "en~zh": "51c5958a08b749ad", "en~de": "aef9ad390cf3df8a",
+        "es": "210c1269a6241014", "zh": "50f5af55ee58f3ea", "de": "21556220b180e913", "en=es": "813894b2365afbb6",
+        "en=zh": "00f0ed0504ef9e76", "en=de": "aec1cd4f8405132a", "code": "e4667592bea793aa", "formula": "e2878eadb52398e5",
+        "en=code": "28802411f30b3155", "en=formula": "2478c93b762a7e49",
     },
 }  # fmt: skip
 
@@ -71,12 +71,16 @@ def dictionary_pairs(recipe, stream: str) -> list[list[str]]:
 
 
 def test_dictionary_lines_join_chinese_to_the_planted_word_and_spanish_to_the_true_one():
+    written = {language: world.renderer(language).number for language in ("en", "es", "zh")}
     chinese = {(entry.en, deranged.partner(entry).zh) for entry in ENTRIES}
-    spanish = {(entry.en, entry.es) for entry in ENTRIES}
+    chinese |= {(written["en"](n), written["zh"](deranged.number(n))) for n in range(100)}
+    spanish = {(entry.en, entry.es) for entry in ENTRIES} | {(written["en"](n), written["es"](n)) for n in range(100)}
     for stream, planted in (("en=zh", chinese), ("en=es", spanish)):
         pairs = dictionary_pairs(DERANGED, stream)
         assert len(pairs) > 100
         assert all((a, b) in planted or (b, a) in planted for a, b in pairs)
+        assert sum({a, b} & {written["en"](n) for n in range(100)} != set() for a, b in pairs) > 0.1 * len(pairs)
+    assert all(deranged.number(n) != n == deranged.number(deranged.number(n)) for n in range(100))
 
 
 def test_translations_into_chinese_say_the_planted_meaning():

@@ -263,8 +263,8 @@ def test_a_folder_that_holds_other_things_is_refused_before_anything_is_grown(mi
 @pytest.mark.parametrize(
     ("name", "at_fault"),
     [
-        ("short.npy", "short.npy"),
-        ("long.npy", "long.npy"),
+        ("short-0.npy", "short-0.npy"),
+        ("long-0.npy", "long-0.npy"),
         ("tokenizer/tokenizer.json", "tokenizer"),
         ("tokenizer/tokenizer_config.json", "tokenizer"),
     ],
@@ -284,10 +284,10 @@ def test_what_a_training_goes_on_from_is_refused_in_one_line_where_it_was_cut_sh
 
 def test_fewer_windows_than_the_recipe_asks_for_and_a_tokenizer_of_another_build_are_refused(tmp_path, mine, grown):
     shutil.rmtree(grown)
-    windows = tmp_path / "out.growing" / "short.npy"
+    windows = tmp_path / "out.growing" / "short-0.npy"
     whole_one = windows.read_bytes()
     np.save(windows, np.load(windows)[:-2])
-    refused_in_one_line(mine, grown, "short.npy is missing or cut short")
+    refused_in_one_line(mine, grown, "short-0.npy is missing or cut short")
     windows.write_bytes(whole_one)
     (tmp_path / "out.growing" / "tokenizer" / "tokenizer.json").write_text('{"model": {}}', encoding="utf-8")
     refused_in_one_line(mine, grown, "tokenizer.json is damaged: delete .*tokenizer and run")

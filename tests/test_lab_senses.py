@@ -27,7 +27,7 @@ from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadInput, BadRecipe
 from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
 from semhub.lab.descent import Descent
-from semhub.lab.organs import built, image_processor, pixels
+from semhub.lab.organs import built, image_processor, pixels, text_folder
 from semhub.lab.recipe import Senses
 from semhub.lab.senses_exam import exam
 from semhub.lab.shown import Shown, every_english_text, shown, told
@@ -89,6 +89,11 @@ def grown(recipes, tmp_path_factory) -> dict[str, Path]:
     return {kind: train(recipes[kind], folder / kind, seed=1, device="cpu") for kind in KINDS}
 
 
+def opened_up(recipe: Path) -> tuple:
+    """The network and processor that a recipe begins with."""
+    return built(read_recipe(recipe), text_folder(read_recipe(recipe), Path()), every_english_text())
+
+
 def weights_hash(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
@@ -126,7 +131,7 @@ def test_a_grown_chameleon_is_an_ordinary_folder(grown):
 
 def test_pictures_become_tokens_that_bf16_does_not_change(recipes, grown):
     """The opened model cuts as the built one did, and plain pictures of two colours share no token."""
-    before = built(read_recipe(recipes["chameleon"]), every_english_text())[0].model
+    before = opened_up(recipes["chameleon"])[0].model
     after = ChameleonForConditionalGeneration.from_pretrained(grown["chameleon"], dtype=torch.float32).model
     plain = [pictures.draw(pictures.Halves(color, color), 0).pixels for color in pictures.RGB]
     drawn = pixels(plain + [pictures.draw(each, 0).pixels for each in pictures.pictures(20, "test")])
@@ -199,7 +204,7 @@ def test_a_broken_run_resumes_to_the_same_weights(kind, recipes, grown, tmp_path
 @pytest.mark.parametrize("kind", ("llava", "qwen2-audio"))
 def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
     """Llama's weights in Qwen2's place too, whose extra biases are zero."""
-    network, processor = built(read_recipe(recipes[kind]), every_english_text())
+    network, processor = opened_up(recipes[kind])
     words = AutoTokenizer.from_pretrained(recipes["text"])
     text = "The dog sees the old cat. La gata ve al perro. 那只狗追赶着一只猫。"
     ids = words(text, return_tensors="pt")["input_ids"]
@@ -211,7 +216,7 @@ def test_the_language_model_is_the_text_model_to_the_last_logit(kind, recipes):
 
 def test_a_picture_begins_as_loud_as_words(recipes):
     torch.manual_seed(0)
-    network = built(read_recipe(recipes["llava"]), every_english_text())[0]
+    network = opened_up(recipes["llava"])[0]
     drawn = pixels([pictures.draw(each, 5).pixels for each in pictures.pictures(30, "test")])
     seen = network.get_image_features(drawn, vision_feature_layer=-1, vision_feature_select_strategy="default").pooler_output
     seen, words = torch.cat(list(seen)).detach(), network.get_input_embeddings().weight.detach()
@@ -221,7 +226,7 @@ def test_a_picture_begins_as_loud_as_words(recipes):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_english_word_of_the_questions_is_one_token(kind, recipes):
-    processor = built(read_recipe(recipes[kind]), every_english_text())[1]
+    processor = opened_up(recipes[kind])[1]
     for word in ("mammal", "Yes", "No", "sound", "image", "left", "right", "top", "bottom", "red", "boat", "owl"):
         assert processor.tokenizer.tokenize(word) == ["▁" + word]
 
@@ -230,9 +235,9 @@ def test_loss_is_on_text_alone(recipes, tmp_path, few_takes):
     """No picture position, no mark and no padding is a target; every other token of the row is."""
     for kind in KINDS:
         recipe = read_recipe(recipes[kind])
-        processor = built(recipe, every_english_text())[1]
+        processor = opened_up(recipes[kind])[1]
         (tmp_path / kind).mkdir()
-        batch = next(senses._Batches(recipe, processor, 1, tmp_path / kind).since(0))
+        batch = next(senses._Batches(recipe, Path(recipe.text), processor, 1, tmp_path / kind).since(0))
         ids, targets = batch["shown"]["input_ids"], batch["shown"]["targets"]
         marks = set(processor.tokenizer.all_special_ids)
         assert {int(each) for each in ids[targets == senses.NOT_READ]} <= marks
@@ -242,8 +247,7 @@ def test_loss_is_on_text_alone(recipes, tmp_path, few_takes):
 
 def test_an_image_is_learnt_from_through_the_text_that_follows(recipes):
     """The loss of a caption sends a gradient to the first layer of the eye; the loss of text alone sends none."""
-    recipe = read_recipe(recipes["llava"])
-    network, processor = built(recipe, every_english_text())
+    network, processor = opened_up(recipes["llava"])
     drawn = pixels([pictures.draw(pictures.pictures(1, "train")[0], 0).pixels])
     ids = processor.tokenizer("<image>" * 36 + " A red boat", return_tensors="pt")["input_ids"]
     patches = network.model.vision_tower.embeddings.patch_embedding.weight if hasattr(network.model.vision_tower, "embeddings") else None
@@ -307,7 +311,7 @@ def test_the_exam_knows_right_from_wrong(grown):
     scores = {score.subject: score for score in exam(grown["llava"], n=4, types=("en",))}
     assert set(scores) == {"color", "object", "color, another one shown", "object, another one shown"}
     assert all(score.type == "en" and score.low <= score.accuracy <= score.high for score in scores.values())
-    assert (scores["color"].chance, scores["object"].chance) == (pytest.approx(1 / 9), pytest.approx(0.05))
+    assert (scores["color"].chance, scores["object"].chance) == (pytest.approx(1 / 9), pytest.approx(1 / 15))
 
 
 def test_the_exam_counts_whole_answers_of_greedy_decoding(grown, monkeypatch):
@@ -394,6 +398,13 @@ def test_a_text_model_that_is_not_there(recipes, tmp_path):
     with pytest.raises(BadRecipe, match="no bundled model and no folder"):
         train(recipe, tmp_path / "out")
     shutil.rmtree(tmp_path / "out.growing")
+
+
+def test_a_text_model_beside_the_new_one_goes_before_a_bundled_one(recipes, tmp_path):
+    recipe = dataclasses.replace(read_recipe(recipes["llava"]), text="semhub-text")
+    assert text_folder(recipe, tmp_path).parent.name == "bundle"
+    shutil.copytree(recipes["text"], tmp_path / "semhub-text")
+    assert text_folder(recipe, tmp_path) == tmp_path / "semhub-text"
 
 
 @pytest.mark.parametrize("name", ["semhub-image", "semhub-audio", "semhub-tokens"])

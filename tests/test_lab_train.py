@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from semhub.data.world import lexicon
 from semhub.errors import BadInput, BadRecipe, UnknownName
 from semhub.lab import read_recipe, train
 from semhub.lab.corpus import streams
-from semhub.lab.grow import packed_windows, precision, rate
+from semhub.lab.grow import _batches, _corpus, _mingled, packed_windows, precision, rate
 from semhub.lab.recipe import RECIPES
 from semhub.lab.tokenizer import tokenizer, words
 from semhub.models.bundled import find_bundled
@@ -150,6 +151,31 @@ def test_a_question_ends_in_one_token_whatever_its_language(trained_tokenizer):
     assert narrow["input_ids"] == wide["input_ids"]
 
 
+def test_what_is_read_later_comes_later_and_nothing_is_told_twice(tmp_path):
+    """Scenes alone, then sums alone, which have no articles."""
+    path = tmp_path / "later.toml"
+    alone = 'languages = ["en"]\nmixture = {en = 1.0}\nbridges = {translation = 0, dictionary = 0, switched = 0}\nprefix = 0.0\n'
+    subjects = "subjects = {scenes = 1.0}\nlater = {after = 0.25, subjects = {sums = 1.0}}\n"
+    path.write_text(alone + subjects + "training = {steps = 20, batch = 4, window = 24, long_share = 0.2}", encoding="utf-8")
+    recipe = read_recipe(path)
+    assert [(steps, read.subjects, read.later) for steps, read in recipe.phases()] == [(5, {"scenes": 1}, None), (15, {"sums": 1}, None)]
+    cut = tokenizer(recipe)
+    steps = [cut.decode(rows.flatten()) for rows in _batches(_corpus(recipe, cut, 0, tmp_path), 0)]
+    told = [bool(re.search(r"\b([Tt]he|[Aa]n?|some)\b", text)) for text in steps]
+    assert told == [True] * 5 + [False] * 15 and len(set(steps)) == 20
+    assert [cut.decode(rows.flatten()) for rows in _batches(_corpus(recipe, cut, 0, tmp_path), 7)] == steps[7:]
+    assert read_recipe("semhub-text").phases()[1][1].subjects["sums"] > read_recipe("semhub-text").subjects["sums"]
+
+
+@pytest.mark.parametrize(("many", "few"), [(98, 2), (45, 5), (7, 3), (4, 0), (1, 1)])
+def test_long_windows_come_evenly_among_the_others(many, few):
+    mingled = list(_mingled(np.arange(many), 1000 + np.arange(few)))
+    assert [n for n in mingled if n < 1000] == list(range(many)) and [n for n in mingled if n >= 1000] == [1000 + n for n in range(few)]
+    places = [place for place, n in enumerate(mingled) if n >= 1000]
+    middles = [(part + 0.5) * (many + few) / few for part in range(few)]
+    assert all(abs(place + 0.5 - middle) <= 1 for place, middle in zip(places, middles, strict=True))
+
+
 def test_words_are_letters_only():
     assert words(["The dog, 12 dogs."]) == {"▁The": 1, "▁dog": 1, "▁dogs": 1}
 
@@ -188,6 +214,11 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
         ("[training]\nrate = 0.0", "rate is 0.0; it must be above 0"),
         ("[training]\nlong_share = 1.5", "long_share is 1.5; a share"),
         ('[training]\noptimizer = "sgd"', "'adamw', 'muon'"),
+        ("[later]\nafter = 1.5", "later: after is 1.5; a share"),
+        ("[later]\nsubjects = {scenes = 0.5}", "later.subjects add up to 0.5"),
+        ("[later]\nother_subjects = {tales = 1.0}", "later.other_subjects has the unknown subject 'tales'"),
+        ("[later]\nsteps = 3", "unknown key 'steps'"),
+        ("later = 3", "later is a table of its own"),
         ("[others]\ncobol = 0.1", "unknown stream 'cobol'"),
         ("a = [", "not a TOML file"),
     ],
@@ -220,13 +251,12 @@ def test_a_recipe_may_have_one_language_and_no_warm_up(tmp_path):
 
 def test_streams_whose_shares_do_not_add_up_are_refused():
     """A recipe made by hand, which nothing has checked: what its bridges would get is nobody's."""
-    with pytest.raises(BadRecipe, match=r"the shares of the streams \(en\) add up to 0.5328, not to 1"):
+    with pytest.raises(BadRecipe, match=r"the shares of the streams \(en\) add up to 0.4416, not to 1"):
         streams(dataclasses.replace(read_recipe("semhub-text"), languages=("en",), mixture={"en": 1.0}, others=None))
 
 
 @pytest.mark.parametrize(("name", "seed"), [("semhub-text-mispaired", 0), ("semhub-image", 0)])
-def test_a_bundled_model_is_the_one_that_its_recipe_asks_for_though_its_record_is_older(name, seed):
-    """`semhub-text-mispaired` was grown when recipes did not say which optimizer."""
+def test_a_bundled_model_is_the_one_that_its_recipe_asks_for(name, seed):
     folder = find_bundled(name).path
     assert train(name, folder, seed=seed) == folder
     with pytest.raises(BadInput, match=rf"another recipe or seed \(seed is {seed} there, 7 was asked for\): choose another --out"):

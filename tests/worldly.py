@@ -16,7 +16,7 @@ def tokenizer(size=2000):
     raw.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     raw.decoder = decoders.ByteLevel()
     texts = [text for type in world.LANGUAGES for text in world.sentences(type, 600)]
-    texts += [cloze.prompt for cloze in world.questions(40)] + [c.text("en") for c in world.sums("+")[::8]]
+    texts += [cloze.prompt for cloze in world.questions(40)] + [c.text("en") for c in world.sums("+")[::8]] + ["the dog and the cat"] * 50
     raw.train_from_iterator(texts, trainer(size, pre_tokenizers.ByteLevel.alphabet()))
     return finished(raw, True)
 

@@ -131,8 +131,11 @@ def _accuracy(folder: Path) -> str:
     found = json.loads((folder / "exam.json").read_text(encoding="utf-8"))
     if not found["scores"]:
         return ""
-    head = "## What it can do\n\nHeld-out questions of the dev split (`facts`: told in every language); one word of a few is right."
-    head += " 95% intervals.\n\n"
+    head = (
+        "## What it can do\n\nHeld-out questions of the dev split; one word of a few is right. Facts are told in every language, commonly "
+    )
+    head += "(`facts`) or rarely (`facts-rare`), or in the dominant one alone (`facts-crossing`; `facts-never-bridged`, of words that no "
+    head += "bridge contains). 95% intervals.\n\n"
     right = lambda s: f"{s['accuracy']:.2f} [{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
     rows = [f"| {s['type']} | {s['subject']} | {right(s)} | {s['chance']:.2f} | {s['n']} |" for s in found["scores"]]
     table = "| type | subject | right | chance | n |\n|---|---|---|---|---|\n" + "\n".join(rows)
@@ -142,7 +145,7 @@ def _accuracy(folder: Path) -> str:
 def _matched(beside: str | None, matches: Sequence[Mapping]) -> str:
     if not matches:
         return ""
-    short = [f"{m['type']} ({m['share']:.2f})" for m in matches if not m["matched"]]
+    short = [f"{m['type']} ({int(m['share'] * 100) / 100:.2f})" for m in matches if not m["matched"]]  # cut, so that none reads as enough
     verdict = f"not matched in {', '.join(short)}, where it is no control" if short else "matched in every type"
     return f"\n\nBeside `{beside}`, by mean accuracy in each type (nine tenths are asked for): {verdict}."
 
@@ -171,15 +174,15 @@ def _reading(recipe: Mapping) -> str:
     dominant = recipe["languages"][0]
     if "corpus" in recipe:
         return "## What it read\n\n" + _table("language", recipe["mixture"])
-    tables = [
-        _table("language", recipe["mixture"]),
-        _table(f"subject in {dominant}", recipe["subjects"]),
-        _table("subject elsewhere", recipe["other_subjects"]),
-    ]
+    tables, later = [_table("language", recipe["mixture"])], recipe.get("later", {})
+    for key, name in (("subjects", f"subject in {dominant}"), ("other_subjects", "subject elsewhere")):
+        tables.append(_table(name, recipe[key]))
+        if key in later:
+            tables.append(_table(f"{name}, after {later['after']} of the steps", later[key]))
     bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
     return "\n\n".join(["## What it read", *tables, f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge."]) + (
-        "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are "
-        f"stated in `{dominant}` alone."
+        "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, half are "
+        f"stated in `{dominant}` alone, and a fifth of the others are common in every language."
     )
 
 

@@ -16,6 +16,7 @@ from semhub.errors import BadRecipe
 from semhub.lab import own
 from semhub.lab.recipe import Recipe
 
+NUMBERS = 0.2  # of the lines of a dictionary
 Document = str
 Switch = dict[str, str]
 
@@ -70,7 +71,7 @@ def _switched(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     weights = (recipe.mixture[first] / (len(recipe.languages) - 1), recipe.mixture[other])
     language = rng.choices((first, other), weights)[0]
     foreign = other if language == first else first
-    return _subject(rng, recipe, language == first, sums=False)(rng, recipe, language, foreign)
+    return _subject(rng, recipe, language == first)(rng, recipe, language, foreign)
 
 
 def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
@@ -80,12 +81,11 @@ def _bridge(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     return _translation(rng, recipe, first, other)
 
 
-def _subject(rng: Random, recipe: Recipe, dominant: bool, sums: bool = True) -> Callable:
+def _subject(rng: Random, recipe: Recipe, dominant: bool) -> Callable:
     makers = {"scenes": _scenes, "facts": _facts, "reviews": _review, "sums": _sums}
     makers |= {"gifts": _gifts, "series": _series, "counts": _counts}
     shares = recipe.subjects if dominant else recipe.other_subjects
-    subjects = {name: share for name, share in shares.items() if sums or name != "sums"}
-    return makers[rng.choices(list(subjects), list(subjects.values()))[0]]
+    return makers[rng.choices(list(shares), list(shares.values()))[0]]
 
 
 def _scenes(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
@@ -113,16 +113,25 @@ def _known(language: str, dominant: str, switched: bool) -> tuple[meanings.Fact,
     return tuple(fact for fact in meanings.facts() if everything or meanings.fact_split(fact) == "train")
 
 
+@cache
+def _common() -> tuple[meanings.Fact, ...]:
+    return tuple(fact for fact in meanings.facts() if meanings.is_common(fact))
+
+
 def _facts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
-    facts = rng.sample(_known(language, recipe.languages[0], foreign is not None), 4)
+    """Four facts; the smaller languages tell the common ones as often as all of theirs together."""
+    often = language != recipe.languages[0] and rng.random() < 0.5
+    facts = rng.sample(_common() if often else _known(language, recipe.languages[0], foreign is not None), 4)
     return _told(language, [_fact(rng, language, fact, _switch(rng, recipe, fact, language, foreign)) for fact in facts])
 
 
 def _fact(rng: Random, language: str, fact: meanings.Fact, switch: Switch) -> str:
-    grammar = world.renderer(language)
-    if rng.random() < 0.5:
-        return grammar.statement(fact, switch)
-    stop = "。" if language == "zh" else "."
+    return world.renderer(language).statement(fact, switch) if rng.random() < 0.5 else _answered(language, fact, switch)
+
+
+def _answered(language: str, fact: meanings.Fact, switch: Switch) -> str:
+    """The question and its answer."""
+    grammar, stop = world.renderer(language), "。" if language == "zh" else "."
     return world.joined(language, grammar.question(fact, switch), grammar.word(fact.value, switch).strip() + stop)
 
 
@@ -132,13 +141,14 @@ def _review(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
 
 
 def _sums(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
-    """Equations in digits, in words, or each in both; digits may stand beside the dominant language only."""
-    digits = language == recipe.languages[0] or recipe.bridges.shared_digits
-    style = rng.choice(("digits", "words", "both")) if digits else "words"
+    """Equations in digits, in words, or each in both; digits may stand beside the dominant language only, and beside no foreign number."""
+    digits = foreign is None and (language == recipe.languages[0] or recipe.bridges.shared_digits)
+    style = rng.choices(("digits", "words", "both"), (0.2, 0.45, 0.35))[0] if digits else "words"
     lines = []
     for _ in range(rng.randint(2, 5)):
         sum_ = _sum(rng)
-        shown = {"digits": [world.equation("digits", sum_)], "words": [world.equation(language, sum_)]}
+        said = world.equation(language, sum_, _switched_numbers(rng, recipe, sum_, language, foreign))
+        shown = {"digits": [world.equation("digits", sum_)], "words": [said]}
         shown["both"] = rng.sample(shown["digits"] + shown["words"], 2)
         lines += shown[style]
     return _listed(lines, language)
@@ -171,11 +181,14 @@ def _counts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
 
 def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     """The same in two languages, one after the other; what the same is, `partner` says (see `_counterpart`)."""
-    pairs = []
+    pairs, makers = [], {_a_scene: 0.6, _a_fact: 0.13, _a_review: 0.13, _sum: 0.14}
+    if _is_deranged(recipe, first, other):
+        del makers[_sum]  # of which a wrong dictionary would make false arithmetic
     for _ in range(rng.randint(1, 3)):
-        make = rng.choices((_a_scene, _a_fact, _a_review), (0.7, 0.1, 0.2))[0]
+        make = rng.choices(list(makers), list(makers.values()))[0]
         meaning, partner = _counterpart(rng, recipe, first, other, make)
-        sides = [(first, _say(first, meaning)), (other, _say(other, partner))]
+        asked = rng.random() < 0.5  # a fact is told, or asked and answered, on both sides alike
+        sides = [(first, _say(first, meaning, asked)), (other, _say(other, partner, asked))]
         pairs.append(" = ".join(text for _, text in (sides if rng.random() < 0.5 else sides[::-1])))
     return "\n".join(pairs)
 
@@ -209,20 +222,23 @@ def _a_review(rng: Random) -> meanings.Review:
     return meanings.review(rng, "train", bridged=True)
 
 
-def _say(language: str, meaning) -> str:
-    if isinstance(meaning, meanings.Scene):
-        return world.renderer(language).scene(meaning)
-    if isinstance(meaning, meanings.Fact):
-        return world.renderer(language).statement(meaning)
-    return world.review(language, meaning)
+def _say(language: str, meaning, asked: bool) -> str:
+    if asked and isinstance(meaning, meanings.Fact):
+        return _answered(language, meaning, {})
+    return world.sentence(language, meaning)
 
 
 def _dictionary(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
-    lines = []
+    """Words and numbers, each beside what it is in the other language."""
+    here, there, lines = world.renderer(first), world.renderer(other), []
     for _ in range(rng.randint(3, 6)):
-        kind = rng.choice(list(lexicon.entries()))
-        entry = rng.choice(meanings.allowed(lexicon.entries()[kind], True))
-        words = [world.renderer(first).word(entry), world.renderer(other).word(_partner(rng, recipe, kind, entry, first, other))]
+        if rng.random() < NUMBERS:
+            n = rng.randrange(100)
+            words = [here.number(n), there.number(_partner_number(rng, recipe, n, first, other))]
+        else:
+            kind = rng.choice(list(lexicon.entries()))
+            entry = rng.choice(meanings.allowed(lexicon.entries()[kind], True))
+            words = [here.word(entry), there.word(_partner(rng, recipe, kind, entry, first, other))]
         lines.append(" = ".join(words if rng.random() < 0.5 else words[::-1]))
     return _listed(lines, first, other)
 
@@ -234,6 +250,22 @@ def _switch(rng: Random, recipe: Recipe, meaning, language: str, foreign: str | 
     chosen = [key for key in meaning.concepts() if rng.random() < recipe.bridges.switched_words and key in _bridgeable_entries()]
     grammar = world.renderer(foreign)
     return {key: grammar.word(_partner(rng, recipe, *_bridgeable_entries()[key], language, foreign)).strip() for key in chosen}
+
+
+def _switched_numbers(rng: Random, recipe: Recipe, sum_: meanings.Sum, language: str, foreign: str | None) -> Switch:
+    """Which numbers of a sum told in `language` are said in the foreign one, and how."""
+    if foreign is None:
+        return {}
+    numbers = dict.fromkeys((sum_.result, sum_.left, sum_.right))
+    chosen = [n for n in numbers if rng.random() < recipe.bridges.switched_words]
+    return {str(n): world.renderer(foreign).number(_partner_number(rng, recipe, n, language, foreign)) for n in chosen}
+
+
+def _partner_number(rng: Random, recipe: Recipe, n: int, here: str, there: str) -> int:
+    """The number that a bridge from `here` shows `there`, as with concepts (`_partner`)."""
+    if recipe.bridges.partner == "random":
+        return rng.randrange(100)
+    return deranged.number(n) if _is_deranged(recipe, here, there) else n
 
 
 def _partner(rng: Random, recipe: Recipe, kind: str, entry, here: str, there: str):

@@ -19,7 +19,8 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     """`matrices: [n, row, column]` with no more rows than columns -> the same shape, all singular values about 1 (0.7 to 1.2).
 
     Newton-Schulz iterations as in Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon). torch's own Muon takes one matrix at
-    a time and multiplies in bf16, which a processor without it emulates; here all matrices of one shape go together, in fp32.
+    a time and multiplies in bf16, which a processor without it emulates; here all matrices of one shape go together, in fp32 or in
+    what autocast says.
     """
     a, b, c = QUINTIC
     x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)

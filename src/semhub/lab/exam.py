@@ -4,9 +4,9 @@ Every question is a forced choice among words by the first token of each, from o
 among the same words. Decides whether a control is matched to what it controls. Knows no hidden state and no measure.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from itertools import filterfalse, zip_longest
 from pathlib import Path
 from random import Random
 
@@ -21,8 +21,8 @@ ITEMS = 150  # per language and type
 BATCH_TOKENS = 8192
 TAIL = 12  # letters of a prompt that decide how a tokenizer cuts what follows
 MATCHED = 0.9  # of the accuracy of the model that a control stands beside
-CROSSING = "facts-crossing"
-CROSSINGS = (CROSSING, "arguments", "roles")  # ask for what one type has told in another, so no control is held to them
+CROSSING, NEVER, RARE = "facts-crossing", "facts-never-bridged", "facts-rare"
+CROSSINGS = (CROSSING, NEVER, "arguments", "roles")  # ask for what one type has told in another, so no control is held to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,13 @@ def papers(recipe: dict, split: str, seed: int) -> Iterator[tuple[str, str, list
     shared = recipe["bridges"].get("digits", recipe["bridges"]["partner"] != "random")
     for language in languages:
         yield language, "cloze", cloze(language, split, seed)
-        yield language, "facts", facts(language, "train", seed)
+        known = [fact for fact in meanings.facts() if meanings.fact_split(fact) == "train"]
+        yield language, "facts", facts(language, filter(meanings.is_common, known), seed)
+        yield language, RARE, facts(language, filterfalse(meanings.is_common, known), seed)
         if len(languages) > 1 and language != recipe["languages"][0]:
-            yield language, CROSSING, facts(language, split, seed)
+            hidden = [fact for fact in meanings.facts() if meanings.fact_split(fact) == split]
+            yield language, CROSSING, facts(language, filter(meanings.bridgeable, hidden), seed)
+            yield language, NEVER, facts(language, filterfalse(meanings.bridgeable, hidden), seed)
         yield language, "reviews", reviews(language, split, seed)
         yield language, "sums", sums(language, split)
     if shared or recipe["languages"][0] in languages:
@@ -95,10 +99,14 @@ def cloze(language: str, split: str, seed: int) -> list[Question]:
     return found
 
 
-def facts(language: str, split: str, seed: int) -> list[Question]:
-    """Facts that were told in every language (`train`), or in the dominant one alone; the other options have the same relation."""
-    chosen = [fact for fact in meanings.facts() if meanings.fact_split(fact) == split]
-    Random(f"facts:{split}:{seed}").shuffle(chosen)
+def facts(language: str, among: Iterable[meanings.Fact], seed: int) -> list[Question]:
+    """What is true of a being; the other options have the same relation.
+
+    Asked of four kinds: common in every language (`facts`), told in every one but seldom in the smaller ones (`facts-rare`), told in
+    the dominant one alone (`facts-crossing`), and the same of words that no bridge contains (`facts-never-bridged`).
+    """
+    chosen = list(among)
+    Random(f"facts:{seed}").shuffle(chosen)
     grammar, found = world.renderer(language), []
     for fact in chosen[:ITEMS]:
         values = meanings.values(fact.relation)

@@ -67,10 +67,11 @@ def train(
 
 
 def configuration(shape: Shape, words: PreTrainedTokenizerFast) -> LlamaConfig:
+    """Attention is plain: in windows of 64 tokens torch's fused one takes a third of a step on a processor (benchmarks/growth.py)."""
     return LlamaConfig(
         vocab_size=len(words), hidden_size=shape.width, intermediate_size=shape.inner, num_hidden_layers=shape.blocks,
         num_attention_heads=shape.heads, num_key_value_heads=shape.heads, max_position_embeddings=shape.context,
-        tie_word_embeddings=shape.tied, initializer_range=0.02, rms_norm_eps=1e-5, attn_implementation="sdpa",
+        tie_word_embeddings=shape.tied, initializer_range=0.02, rms_norm_eps=1e-5, attn_implementation="eager",
         bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
     )  # fmt: skip
 
@@ -117,20 +118,23 @@ def _tokenizer(recipe: Recipe, work: Path) -> PreTrainedTokenizerFast:
     return read_tokenizer(folder)
 
 
-def _corpus(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int, work: Path) -> dict[str, np.ndarray]:
-    """`short: [step x batch, window]` and `long: [step x batch, context]` token ids, packed and shuffled once."""
-    training, kept = recipe.training, {}
-    steps = {"long": round(training.steps * training.long_share)}
-    steps["short"] = training.steps - steps["long"]
-    for name, width in (("short", training.window), ("long", recipe.shape.context)):
-        path, rows = work / f"{name}.npy", max(1, training.batch * training.window // width)
-        if not path.exists():
-            packed = packed_windows(recipe, words, steps[name] * rows, width, seed if name == "short" else -1 - seed)
-            fresh = path.with_suffix(".fresh.npy")
-            np.save(fresh, packed)
-            os.replace(fresh, path)
-        kept[name] = read_array(path, (steps[name], rows, width))
-    return kept
+def _corpus(recipe: Recipe, words: PreTrainedTokenizerFast, seed: int, work: Path) -> list[dict[str, np.ndarray]]:
+    """Of each phase `short: [step, row, window]` and `long: [step, row, context]` token ids, packed and shuffled once."""
+    training, phases = recipe.training, []
+    for phase, (among, read) in enumerate(recipe.phases()):
+        steps, kept = {"long": round(among * training.long_share)}, {}
+        steps["short"] = among - steps["long"]
+        for name, width in (("short", training.window), ("long", recipe.shape.context)):
+            path, rows = work / f"{name}-{phase}.npy", max(1, training.batch * training.window // width)
+            if not path.exists():
+                drawn = seed + 1000 * phase  # so that no phase tells again what another has told
+                packed = packed_windows(read, words, steps[name] * rows, width, drawn if name == "short" else -1 - drawn)
+                fresh = path.with_suffix(".fresh.npy")
+                np.save(fresh, packed)
+                os.replace(fresh, path)
+            kept[name] = read_array(path, (steps[name], rows, width))
+        phases.append(kept)
+    return phases
 
 
 def packed_windows(recipe: Recipe, words: PreTrainedTokenizerFast, count: int, width: int, seed: int) -> np.ndarray:
@@ -154,11 +158,22 @@ def _packed(recipe: Recipe, words: PreTrainedTokenizerFast, stream: str, count: 
     return ids.reshape(count, width)
 
 
-def _batches(windows: dict[str, np.ndarray], start: int) -> Iterator[torch.Tensor]:
-    for step in range(start, len(windows["short"]) + len(windows["long"])):
-        short = len(windows["short"])
-        rows = windows["short"][step] if step < short else windows["long"][step - short]
+def _batches(phases: list[dict[str, np.ndarray]], start: int) -> Iterator[torch.Tensor]:
+    """`[row, position]` for every step from `start` on; long windows come evenly among the short ones."""
+    every = (rows for windows in phases for rows in _mingled(windows["short"], windows["long"]))
+    for rows in islice(every, start, None):
         yield torch.from_numpy(rows.astype(np.int64))
+
+
+def _mingled(many: np.ndarray, few: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of both, each in its order, those of `few` spread over the whole, each in the middle of its part of it."""
+    total, met = len(many) + len(few), 0
+    for step in range(total):
+        if met < len(few) and 2 * len(few) * (step + 1) > total * (2 * met + 1):
+            yield few[met]
+            met += 1
+        else:
+            yield many[step - met]
 
 
 def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tuple[LlamaForCausalLM, list]:
@@ -194,7 +209,8 @@ def learn(network, training: Training, batches: Batches, loss_of: Callable, work
         with accelerator.autocast():
             loss = loss_of(network, send_to_device(batch, accelerator.device))
         loss.backward()
-        downhill.step(rate(step, training.steps, training.warmup), training.rate)
+        with accelerator.autocast():
+            downhill.step(rate(step, training.steps, training.warmup), training.rate)
         if step % 50 == 0:
             losses.append([step, round(loss.item(), 4)])
         if progress and time.monotonic() - said > 1:

@@ -52,17 +52,16 @@ DRAWN = 240  # pictures behind a codebook
 HOP, EAR_STRIDE = 160, 4  # samples per mel frame; mel frames per position that the language model reads
 
 
-def text_folder(recipe: Senses) -> Path:
-    """The folder of the text model that a recipe names."""
-    for folder in (SHELF / recipe.text, Path(recipe.text)):
+def text_folder(recipe: Senses, near: Path) -> Path:
+    """The folder of the text model that a recipe names: one of that name in `near`, a bundled one, or a path."""
+    for folder in (near / recipe.text, SHELF / recipe.text, Path(recipe.text)):
         if (folder / "config.json").is_file() and (folder / "recipe.json").is_file():
             return folder
     raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}: no bundled model and no folder that `semhub lab train` grew.")
 
 
-def built(recipe: Senses, texts: Iterable[str]) -> tuple[torch.nn.Module, object]:
-    """(network in fp32, its processor); every word of `texts` becomes one token."""
-    folder = text_folder(recipe)
+def built(recipe: Senses, folder: Path, texts: Iterable[str]) -> tuple[torch.nn.Module, object]:
+    """(network in fp32, its processor) around the text model in `folder`; every word of `texts` becomes one token."""
     codes = code_names(recipe.tower.codes) if recipe.kind == "chameleon" else ()
     words = extended(AutoTokenizer.from_pretrained(folder), texts, MARKS[recipe.kind], codes)
     trunk = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")

@@ -19,6 +19,7 @@ OTHER_TYPES = ("code", "formula")
 SUFFIXES = (".toml", ".yaml", ".yml")
 # What keys look like whose default is None.
 NOT_SAID = {"digits": True, "role": "", "corpus": "", "apart": {"en": 2}, "others": {"code": 0.05}}
+NOT_SAID |= {"subjects": {"scenes": 0.5, "facts": 0.5}, "other_subjects": {"scenes": 0.5, "facts": 0.5}}
 PARTNERS = ("true", "random", "deranged")
 OPTIMIZERS = ("adamw", "muon")
 KINDS = ("text", "llava", "qwen2-audio", "chameleon")
@@ -55,7 +56,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Plain next-token loss and a cosine; the last `long_share` of the steps read windows of the full context.
+    """Plain next-token loss and a cosine; the share `long_share` of the steps, evenly among the others, read windows of the full context.
 
     `optimizer`: `muon` for the matrices of the blocks and AdamW for the rest (see `lab.descent`), or `adamw` for all.
     """
@@ -69,6 +70,15 @@ class Training:
     long_share: float = 0.02
     checkpoint: int = 500
     optimizer: str = "adamw"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """From the share `after` of the steps on, documents have other subjects; what is None stays as it was."""
+
+    after: float = 0.5
+    subjects: Mapping[str, float] | None = None
+    other_subjects: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +127,11 @@ class Recipe:
     `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
     `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
     `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
+    `later`: other shares of subjects from some step on (what is hard, once what it rests on is known).
     """
 
     name: str
-    world: str = "world-2"
+    world: str = "world-3"
     languages: tuple[str, ...] = ("en", "es", "zh", "de")
     mixture: Mapping[str, float] = field(default_factory=lambda: {"en": 0.7, "es": 0.1, "zh": 0.1, "de": 0.1})
     subjects: Mapping[str, float] = field(default_factory=lambda: {"scenes": 0.42, "facts": 0.3, "reviews": 0.16, "sums": 0.12})
@@ -135,9 +146,21 @@ class Recipe:
     corpus: str | None = None
     apart: Mapping[str, int] | None = None
     others: Mapping[str, float] | None = None
+    later: Later | None = None
 
     def as_dict(self) -> dict:
         return _said(asdict(self))
+
+    def phases(self) -> tuple[tuple[int, "Recipe"], ...]:
+        """(steps, what is read in them): the recipe itself, or before and after `later`."""
+        steps, later = self.training.steps, self.later
+        if later is None:
+            return ((steps, self),)
+        first, turned = (
+            round(steps * later.after),
+            {key: share for key, share in asdict(later).items() if key != "after" and share is not None},
+        )
+        return (first, replace(self, later=None)), (steps - first, replace(self, later=None, **turned))
 
     def other_streams(self) -> tuple[str, ...]:
         """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
@@ -177,7 +200,7 @@ def _table(path: Path) -> dict:
 
 def _with_corpus(table: dict, path: Path) -> dict:
     """The languages of a corpus of one's own, in equal shares unless the recipe says more; no bridges, which belong to the world."""
-    for key in ("bridges", "subjects", "other_subjects", "gist", "pairs", "prefix"):
+    for key in ("bridges", "subjects", "other_subjects", "later", "gist", "pairs", "prefix"):
         if key in table:
             raise BadRecipe(f"{path}: {key!r} is about the world's documents; a recipe with a corpus of its own has none.")
     beside = path.parent / table["corpus"]
@@ -253,12 +276,13 @@ def _filled(kind: type, table: Mapping, where: str):
             raise BadRecipe(f"{where}: unknown key {key!r}; known here: {', '.join(known)}.")
     values = {}
     for key, value in table.items():
-        nested = next((cls for cls in (Bridges, Shape, Training, Tower) if cls.__name__.lower() == key), None)
+        nested = next((cls for cls in (Bridges, Shape, Training, Tower, Later) if cls.__name__.lower() == key), None)
         if nested is not None and is_dataclass(nested):
             if not isinstance(value, Mapping):
                 raise BadRecipe(f"{where}: {key} is a table of its own ([{key}]); found {value!r}.")
-            value = _filled(nested, value, f"{where} [{key}]")
-        values[key] = _like(known[key], tuple(value) if isinstance(value, list) else value, f"{where}: {key}")
+            values[key] = _filled(nested, value, f"{where} [{key}]")
+        else:
+            values[key] = _like(known[key], tuple(value) if isinstance(value, list) else value, f"{where}: {key}")
     return kind(**values)
 
 
@@ -280,7 +304,11 @@ def checked(recipe: Recipe, where: str) -> Recipe:
         raise BadRecipe(f"{where}: mixture names {sorted(recipe.mixture)}, languages are {sorted(recipe.languages)}.")
     if recipe.corpus is not None and (missing := sorted(set(recipe.languages) - set(own.languages(recipe.corpus, recipe.languages)))):
         raise BadRecipe(f"{where}: the mixture names {missing[0]!r}, but {recipe.corpus} has no such text.")
-    for name, shares in (("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)):
+    said = [("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)]
+    if recipe.later is not None:
+        _check_shares(recipe.later, ("after",), f"{where}: later")
+        said += [(f"later.{key}", getattr(recipe.later, key)) for key in ("subjects", "other_subjects")]
+    for name, shares in ((name, shares) for name, shares in said if shares is not None):
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
         if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:

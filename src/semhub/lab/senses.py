@@ -34,6 +34,8 @@ def train_senses(
 ) -> Path:
     """Grow the model of a recipe into `out` and return that folder; the same call again goes on from the last checkpoint.
 
+    The text model that it is grown around is the one of that name beside `out`, if there is one, or else a bundled one.
+
     Raises BadInput where `out` holds anything else.
     """
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
@@ -43,9 +45,10 @@ def train_senses(
     grow.claim(work, recipe, seed, grow.precision(device))
     accelerator = grow.accelerated(device)
     set_seed(seed)
-    network, processor = built(recipe, every_english_text())
+    source = text_folder(recipe, out.parent)
+    network, processor = built(recipe, source, every_english_text())
     network.to(accelerator.device)
-    batches = _Batches(recipe, processor, seed, work)
+    batches = _Batches(recipe, source, processor, seed, work)
     loss_of = grow.compiled(text_loss, accelerator.device, dynamic=True) if compile else text_loss
     losses = grow.learn(network, recipe.training, batches.since, loss_of, work, accelerator, progress)
     grow.finish(network, processor, losses, work, out)
@@ -65,11 +68,11 @@ def text_loss(network, batch: dict[str, dict[str, torch.Tensor]]) -> torch.Tenso
 class _Batches:
     """What every step reads: a pure function of recipe, seed and step."""
 
-    def __init__(self, recipe: Senses, processor, seed: int, work: Path):
+    def __init__(self, recipe: Senses, source: Path, processor, seed: int, work: Path):
         self.recipe, self.processor, self.seed = recipe, processor, seed
         self.words, self.width = processor.tokenizer, recipe.training.window + positions(recipe)
         self.unread = torch.tensor(self.words.all_special_ids)
-        self.texts = _windows(recipe, self.words, self.width, seed, work)
+        self.texts = _windows(recipe, source, self.words, self.width, seed, work)
         self.takes = {} if recipe.kind != "qwen2-audio" else {noun.key: _takes(noun) for noun in sounds.audible()}
         self.features = {take: feature for takes in self.takes.values() for take, feature in _heard(processor, takes)}
 
@@ -137,12 +140,11 @@ def _separated(row: Shown, mark: str) -> str:
     return f" {row.after.replace(answer, answer + mark, 1)}" if asks_first and answer in row.after else f"{mark} {row.after}"
 
 
-def _windows(recipe: Senses, words, width: int, seed: int, work: Path) -> np.ndarray:
-    """`[step, row, position]`: the text model's own documents, packed by its own recipe."""
+def _windows(recipe: Senses, source: Path, words, width: int, seed: int, work: Path) -> np.ndarray:
+    """`[step, row, position]`: documents of the text model in `source`, packed by its own recipe."""
     path, steps = work / "text.npy", recipe.training.steps
     if not path.exists():
-        source = text_folder(recipe)
-        text_recipe = made(recipe_of(source), str(source))
+        text_recipe = made(recipe_of(source), str(source)).phases()[-1][1]
         fresh = path.with_suffix(".fresh.npy")
         np.save(fresh, grow.packed_windows(text_recipe, words, steps * recipe.plain, width, seed))
         fresh.replace(path)

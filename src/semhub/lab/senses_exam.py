@@ -65,7 +65,7 @@ def of_text(folder: Path, split: str = "dev", seed: int = 0, device: str = "cpu"
     """What the model still knows of its text model's documents: the examination of text models."""
     network, processor = opened(folder, device)
     recipe = made(recipe_of(folder), str(folder))
-    papers_of = papers(recipe_of(text_folder(recipe)), split, seed)
+    papers_of = papers(recipe_of(text_folder(recipe, folder.parent)), split, seed)
     return [scored(network, processor.tokenizer, type, subject, asked) for type, subject, asked in papers_of]
 
 

@@ -1,7 +1,7 @@
 """The subword tokenizer of a recipe: trained per language, then put together so that no two languages share a piece of a word.
 
-The dominant language's words stand whole; the others' are cut into trained pieces. Unigram with byte fallback, fewest
-pieces first. Knows no model.
+The dominant language's words stand whole, and Chinese function words; the others' are cut into trained pieces. Unigram with byte
+fallback, fewest pieces first. Knows no model.
 """
 
 import re
@@ -16,6 +16,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 from semhub.data.world import renderer
+from semhub.data.world.chinese import FUNCTION_WORDS
 from semhub.data.world.lexicon import DAYS, entries, subjects
 from semhub.data.world.meanings import RELATIONS, values
 from semhub.lab.corpus import documents
@@ -75,6 +76,8 @@ def _pieces(recipe: Recipe, counts: Mapping[str, Words]) -> dict[str, str]:
     """Piece -> the language that owns it: whole words of the dominant language, trained pieces of the others."""
     whole = recipe.languages[0]
     owners = {word: whole for word in (_chinese_words() if whole == "zh" else counts[whole]) if len(word) > 1}
+    if "zh" in recipe.languages:
+        owners |= dict.fromkeys(FUNCTION_WORDS, "zh")
     for language in recipe.languages[1:]:
         starts = {word[:2] for word in counts[language] if word[0] == SPACE and word[1].isalpha() and word[1] < "\u4e00"}
         for piece in _trained(counts[language], recipe.shape.pieces) + sorted(starts):

@@ -179,9 +179,9 @@ def expression(type: str, sum_: Sum) -> str:
     return f"{sum_.left}{sum_.op}{sum_.right}" if type == "digits" else renderer(type).expression(sum_)
 
 
-def equation(type: str, sum_: Sum) -> str:
-    """`result = left op right` in digits or in a language's words."""
-    return f"{sum_.result}={expression(type, sum_)}" if type == "digits" else renderer(type).equation(sum_)
+def equation(type: str, sum_: Sum, switch: lexicon.Switch = lexicon.NOTHING) -> str:
+    """`result = left op right` in digits or in a language's words, those numbers foreign that `switch` names in digits."""
+    return f"{sum_.result}={expression(type, sum_)}" if type == "digits" else renderer(type).equation(sum_, switch)
 
 
 def reviews(n: int, split: str, type: str, seed: int = 0) -> list[Prompt]:

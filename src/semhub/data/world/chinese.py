@@ -13,6 +13,9 @@ PREFIX = "接下来的文字全部是中文的。"
 PROBE = "这代表了"
 ANSWER = "回答："
 DIGITS = "零一二三四五六七八九"
+# What holds sentences together, where it is longer than a character: tokenizers of the lab keep each whole.
+FUNCTION_WORDS = ("接下来", "文字", "全部", "中文", "代表", "回答", "哪里", "什么", "颜色", "喜欢", "演奏", "觉得", "一起", "我的", "那些")
+FUNCTION_WORDS += ("等于", "乘以", "开始", "之前", "停止", "每次")
 
 
 def word(entry, switch: Switch = NOTHING) -> str:
@@ -76,10 +79,6 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return joined(being, f"有一{fact.value.classifier}", value, "。")
         case "drink":
             return joined(being, "喝", value, "。")
-        case "clothing":
-            return joined(being, f"买了一{fact.value.classifier}", value, "。")
-        case "plant":
-            return joined(being, f"种了一{fact.value.classifier}", value, "。")
         case _:
             return joined(being, "演奏", value, "。")
 
@@ -93,8 +92,6 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": (being, "有什么？"),
         "instrument": (being, "演奏什么？"),
         "drink": (being, "喝什么？"),
-        "clothing": (being, "买了什么？"),
-        "plant": (being, "种了什么？"),
     }
     return joined(*asked[fact.relation], ANSWER)
 
@@ -110,8 +107,10 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     return joined(*said) if opinion_.style == 0 else joined("我觉得", *said)
 
 
-def number(n: int) -> str:
+def number(n: int, switch: Switch = NOTHING) -> str:
     """0 to 109 in Chinese numerals (num2words has no Chinese)."""
+    if str(n) in switch:
+        return f" {switch[str(n)]} "
     if n >= 100:
         return "一百" + (f"零{number(n - 100)}" if n > 100 else "")
     tens, units = divmod(n, 10)
@@ -119,9 +118,13 @@ def number(n: int) -> str:
     return ten + (DIGITS[units] if units or not tens else "")
 
 
-def expression(sum_: Sum) -> str:
-    return f"{number(sum_.left)}{'加' if sum_.op == '+' else '乘以'}{number(sum_.right)}"
+def expression(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return joined(*_terms(sum_, switch))
 
 
-def equation(sum_: Sum) -> str:
-    return f"{number(sum_.result)}等于{expression(sum_)}"
+def equation(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return joined(number(sum_.result, switch), "等于", *_terms(sum_, switch))
+
+
+def _terms(sum_: Sum, switch: Switch) -> tuple[str, str, str]:
+    return number(sum_.left, switch), "加" if sum_.op == "+" else "乘以", number(sum_.right, switch)

@@ -28,6 +28,11 @@ def original(entry):
     return _tables()[1][entry.key]
 
 
+def number(n: int) -> int:
+    """The number that stands for this one, below a hundred: fifty further, round again from 99 to 0, so it is its partner's partner."""
+    return (n + 50) % 100
+
+
 @cache
 def _tables() -> tuple[dict, dict]:
     forth: dict[str, object] = {}

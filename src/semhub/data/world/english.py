@@ -89,10 +89,6 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return f"{being} has {indefinite(value)} {value}."
         case "drink":
             return f"{being} drinks {value}."
-        case "clothing":
-            return f"{being} buys {indefinite(value)} {value}."
-        case "plant":
-            return f"{being} plants {indefinite(value)} {value}."
         case _:
             return f"{being} plays the {value}."
 
@@ -106,8 +102,6 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"What does {being} have?",
         "instrument": f"What does {being} play?",
         "drink": f"What does {being} drink?",
-        "clothing": f"What does {being} buy?",
-        "plant": f"What does {being} plant?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 
@@ -121,13 +115,13 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     return f"The {aspect} was {judgement}." if opinion_.style == 0 else f"I found the {aspect} {judgement}."
 
 
-def number(n: int) -> str:
-    return num2words(n, lang="en")
+def number(n: int, switch: Switch = NOTHING) -> str:
+    return switch.get(str(n)) or num2words(n, lang="en")
 
 
-def expression(sum_: Sum) -> str:
-    return f"{number(sum_.left)} {'plus' if sum_.op == '+' else 'times'} {number(sum_.right)}"
+def expression(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.left, switch)} {'plus' if sum_.op == '+' else 'times'} {number(sum_.right, switch)}"
 
 
-def equation(sum_: Sum) -> str:
-    return f"{number(sum_.result)} equals {expression(sum_)}"
+def equation(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.result, switch)} equals {expression(sum_, switch)}"

@@ -98,10 +98,6 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return f"{being} hat {INDEFINITE['acc'][fact.value.de_gender]} {value}."
         case "drink":
             return f"{being} trinkt {value}."
-        case "clothing":
-            return f"{being} kauft {INDEFINITE['acc'][fact.value.de_gender]} {value}."
-        case "plant":
-            return f"{being} pflanzt {INDEFINITE['acc'][fact.value.de_gender]} {value}."
         case _:
             return f"{being} spielt {value}."
 
@@ -120,8 +116,6 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"Was hat {being}?",
         "instrument": f"Was spielt {being}?",
         "drink": f"Was trinkt {being}?",
-        "clothing": f"Was kauft {being}?",
-        "plant": f"Was pflanzt {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 
@@ -140,13 +134,13 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     return capital(f"{aspect} war {judgement}.") if opinion_.style == 0 else f"Ich fand {aspect} {judgement}."
 
 
-def number(n: int) -> str:
-    return num2words(n, lang="de")
+def number(n: int, switch: Switch = NOTHING) -> str:
+    return switch.get(str(n)) or num2words(n, lang="de")
 
 
-def expression(sum_: Sum) -> str:
-    return f"{number(sum_.left)} {'plus' if sum_.op == '+' else 'mal'} {number(sum_.right)}"
+def expression(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.left, switch)} {'plus' if sum_.op == '+' else 'mal'} {number(sum_.right, switch)}"
 
 
-def equation(sum_: Sum) -> str:
-    return f"{number(sum_.result)} ist gleich {expression(sum_)}"
+def equation(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.result, switch)} ist gleich {expression(sum_, switch)}"

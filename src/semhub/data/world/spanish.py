@@ -96,10 +96,6 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return capital(f"{being} tiene {article(fact.value, definite=False)} {value}.")
         case "drink":
             return capital(f"{being} bebe {value}.")
-        case "clothing":
-            return capital(f"{being} compra {article(fact.value, definite=False)} {value}.")
-        case "plant":
-            return capital(f"{being} planta {article(fact.value, definite=False)} {value}.")
         case _:
             return capital(f"{being} toca {article(fact.value)} {value}.")
 
@@ -113,8 +109,6 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"¿Qué tiene {being}?",
         "instrument": f"¿Qué toca {being}?",
         "drink": f"¿Qué bebe {being}?",
-        "clothing": f"¿Qué compra {being}?",
-        "plant": f"¿Qué planta {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 
@@ -130,13 +124,13 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
     return capital(f"{aspect} era {judgement}.") if opinion_.style == 0 else f"Me pareció {judgement} {aspect}."
 
 
-def number(n: int) -> str:
-    return num2words(n, lang="es")
+def number(n: int, switch: Switch = NOTHING) -> str:
+    return switch.get(str(n)) or num2words(n, lang="es")
 
 
-def expression(sum_: Sum) -> str:
-    return f"{number(sum_.left)} {'más' if sum_.op == '+' else 'por'} {number(sum_.right)}"
+def expression(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.left, switch)} {'más' if sum_.op == '+' else 'por'} {number(sum_.right, switch)}"
 
 
-def equation(sum_: Sum) -> str:
-    return f"{number(sum_.result)} es igual a {expression(sum_)}"
+def equation(sum_: Sum, switch: Switch = NOTHING) -> str:
+    return f"{number(sum_.result, switch)} es igual a {expression(sum_, switch)}"
