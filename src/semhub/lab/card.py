@@ -133,9 +133,9 @@ def _accuracy(folder: Path) -> str:
         return ""
     head = (
         "## What it can do\n\nHeld-out questions of the dev split; one word of a few is right. Facts are told in every language, commonly "
+        "(`facts`) or rarely (`facts-rare`), or in the dominant one alone (`facts-crossing`; `facts-never-bridged`, of words that no "
+        "bridge contains). 95% intervals.\n\n"
     )
-    head += "(`facts`) or rarely (`facts-rare`), or in the dominant one alone (`facts-crossing`; `facts-never-bridged`, of words that no "
-    head += "bridge contains). 95% intervals.\n\n"
     right = lambda s: f"{s['accuracy']:.2f} [{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
     rows = [f"| {s['type']} | {s['subject']} | {right(s)} | {s['chance']:.2f} | {s['n']} |" for s in found["scores"]]
     table = "| type | subject | right | chance | n |\n|---|---|---|---|---|\n" + "\n".join(rows)

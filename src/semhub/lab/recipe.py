@@ -156,10 +156,8 @@ class Recipe:
         steps, later = self.training.steps, self.later
         if later is None:
             return ((steps, self),)
-        first, turned = (
-            round(steps * later.after),
-            {key: share for key, share in asdict(later).items() if key != "after" and share is not None},
-        )
+        first = round(steps * later.after)
+        turned = {key: shares for key in ("subjects", "other_subjects") if (shares := getattr(later, key)) is not None}
         return (first, replace(self, later=None)), (steps - first, replace(self, later=None, **turned))
 
     def other_streams(self) -> tuple[str, ...]:
