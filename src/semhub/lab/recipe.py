@@ -80,6 +80,10 @@ class Later:
     subjects: Mapping[str, float] | None = None
     other_subjects: Mapping[str, float] | None = None
 
+    def turned(self) -> dict[str, Mapping[str, float]]:
+        """The shares that are said."""
+        return {key: shares for key in ("subjects", "other_subjects") if (shares := getattr(self, key)) is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Tower:
@@ -157,8 +161,7 @@ class Recipe:
         if later is None:
             return ((steps, self),)
         first = round(steps * later.after)
-        turned = {key: shares for key in ("subjects", "other_subjects") if (shares := getattr(later, key)) is not None}
-        return (first, replace(self, later=None)), (steps - first, replace(self, later=None, **turned))
+        return (first, replace(self, later=None)), (steps - first, replace(self, later=None, **later.turned()))
 
     def other_streams(self) -> tuple[str, ...]:
         """The streams that `others` may give shares to: each type alone, and bridged with the dominant language."""
@@ -305,8 +308,8 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     said = [("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)]
     if recipe.later is not None:
         _check_shares(recipe.later, ("after",), f"{where}: later")
-        said += [(f"later.{key}", getattr(recipe.later, key)) for key in ("subjects", "other_subjects")]
-    for name, shares in ((name, shares) for name, shares in said if shares is not None):
+        said += [(f"later.{key}", shares) for key, shares in recipe.later.turned().items()]
+    for name, shares in said:
         if abs(sum(shares.values()) - 1) > 1e-6:
             raise BadRecipe(f"{where}: the shares of {name} add up to {sum(shares.values()):.4f}, not to 1.")
         if unknown := sorted(set(shares) - set(SUBJECTS)) if name != "mixture" else []:

@@ -141,7 +141,7 @@ def _separated(row: Shown, mark: str) -> str:
 
 
 def _windows(recipe: Senses, source: Path, words, width: int, seed: int, work: Path) -> np.ndarray:
-    """`[step, row, position]`: documents of the text model in `source`, packed by its own recipe."""
+    """`[step, row, position]`: documents such as the text model in `source` read last, packed by its own recipe."""
     path, steps = work / "text.npy", recipe.training.steps
     if not path.exists():
         text_recipe = made(recipe_of(source), str(source)).phases()[-1][1]
