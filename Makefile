@@ -16,7 +16,8 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -rs -n auto --dist worksteal
 
 # Every bundled model again, in grown/: with `make -j2 bundle` two at a time, one thread each. What sees or hears is grown around a text model.
-SEED_semhub-text := 0
+SEED_semhub-text := 2
+SEED_semhub-text-mispaired := 1
 SEED_semhub-text-strangers-zh := 1
 CONTROLS := mispaired deranged zh-dominant apart strangers-en strangers-zh
 SENSES := image tokens audio

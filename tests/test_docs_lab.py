@@ -57,7 +57,7 @@ def test_every_recipe_that_the_page_names_is_there():
 
 def test_every_command_that_the_page_shows_parses():
     for command in re.findall(r"^    (semhub lab sweep .*)$", PAGE, re.MULTILINE):
-        from semhub.lab.recipe import varied
+        from semhub.lab.recipe_file import varied
         from semhub.studies.sweep import combinations
 
         recipe, over = shlex.split(command)[3], shlex.split(command)[5]

@@ -23,16 +23,16 @@ DERANGED, DOMINATED, APART = (read_recipe(f"semhub-text-{name}") for name in ("d
 ENTRIES = [entry for kind in lexicon.entries().values() for entry in kind]
 FIRST_DOCUMENTS = {
     "semhub-text": {
-        "en": "4173fa21637ce9c8", "en~es": "8a833cee4ba43e88", "en~zh": "4d5dc9f730c65dbf", "en~de": "ef5a51e951d8a5f9",
-        "es": "fae7fb6fd2969fb6", "zh": "b168454220e64db0", "de": "5ee27a652010813e", "en=es": "4744d5f95c7ff6cc",
-        "en=zh": "80fce72164958a89", "en=de": "beeabcf060df9662", "code": "e4667592bea793aa", "formula": "e2878eadb52398e5",
-        "en=code": "c0eccfc5969f7245", "en=formula": "d38aa4e146c2c397",
+        "en": "7ef1987f40a8b06e", "en~es": "f136f61420244212", "en~zh": "2b5a30648d8fc757", "en~de": "108b10903e8bfe0f",
+        "es": "bf13000003dac051", "zh": "2576a2f0c8409b6f", "de": "85e99d62e705c606", "en=es": "3703f86f0bace961",
+        "en=zh": "4cbcad4e1c447dd2", "en=de": "7919ad2bc978b803", "code": "577be44246767f52", "formula": "84ab7e8d6db34e8f",
+        "en=code": "e4ec42bad085689d", "en=formula": "af92a623ed18853d",
     },
     "semhub-text-mispaired": {
-        "en": "4173fa21637ce9c8", "en~es": "0325495b571071c8", "en~zh": "51c5958a08b749ad", "en~de": "aef9ad390cf3df8a",
-        "es": "210c1269a6241014", "zh": "50f5af55ee58f3ea", "de": "21556220b180e913", "en=es": "813894b2365afbb6",
-        "en=zh": "00f0ed0504ef9e76", "en=de": "aec1cd4f8405132a", "code": "e4667592bea793aa", "formula": "e2878eadb52398e5",
-        "en=code": "28802411f30b3155", "en=formula": "2478c93b762a7e49",
+        "en": "7ef1987f40a8b06e", "en~es": "03d1303277e69049", "en~zh": "04ef13593c10db6d", "en~de": "a05c14fb2d947de5",
+        "es": "89eee6f2b7f598eb", "zh": "ffe2b7deeca0edb3", "de": "59f86ada549cc799", "en=es": "694073f35b508e0d",
+        "en=zh": "73e001f8155f4065", "en=de": "e4f6bc42d7634a74", "code": "577be44246767f52", "formula": "84ab7e8d6db34e8f",
+        "en=code": "8c833cac2a25bf72", "en=formula": "323348db060df180",
     },
 }  # fmt: skip
 

@@ -13,7 +13,8 @@ from semhub.data.world import formula, lexicon, meanings
 from semhub.errors import BadRecipe
 from semhub.lab import tokenizer as tokenizers
 from semhub.lab.corpus import documents, streams
-from semhub.lab.recipe import checked, read_recipe
+from semhub.lab.recipe_checks import checked
+from semhub.lab.recipe_file import read_recipe
 from test_lab_corpus import held_out
 
 RECIPE = dataclasses.replace(read_recipe("semhub-text"), others=None)

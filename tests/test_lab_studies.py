@@ -15,7 +15,7 @@ from semhub.errors import BadInput, BadRecipe, RunMismatch
 from semhub.lab import read_recipe, train
 from semhub.lab.corpus import streams
 from semhub.lab.folder import checkpoints, open_checkpoint, open_grown
-from semhub.lab.recipe import varied
+from semhub.lab.recipe_file import varied
 from semhub.measures.similarity import adjusted_cosine
 from semhub.report.growth import headline
 from semhub.studies import hub_measures

@@ -25,7 +25,7 @@ SEEING = ("llava", "chameleon")
 FEW, CASES = 6, 5
 GRID = (4, 4)  # patches of the tiny models
 OF_TWO_NOUNS = 5  # the seed of pictures whose unrelated captions have two nouns
-OF_TWO_PARTS = 451  # of pictures where one has two parts with patches, and no patch is covered by so near half that resizing decides
+OF_TWO_PARTS = 261  # of pictures where one has two parts with patches, and no patch is covered by so near half that resizing decides
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
 PAINTS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
 

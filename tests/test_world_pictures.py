@@ -86,10 +86,10 @@ CAPTIONS = [
     ("boat", "purple", "left", "de", "Ein violettes Boot ist links."),
     ("key", "black", "right", "de", "Ein schwarzer Schlüssel ist rechts."),
     ("cat", "white", "top", "de", "Eine weiße Katze ist oben."),
-    ("book", "green", "bottom", "de", "Ein grünes Buch ist unten."),
+    ("shirt", "green", "bottom", "de", "Ein grünes Hemd ist unten."),
     ("boat", "red", "left", "zh", "左边有一条红色的船。"),
     ("book", "yellow", "right", "zh", "右边有一本黄色的书。"),
-    ("umbrella", "black", "top", "zh", "上面有一把黑色的雨伞。"),
+    ("hat", "black", "top", "zh", "上面有一顶黑色的帽子。"),
 ]
 
 
@@ -134,7 +134,7 @@ def test_two_things_and_halves_in_words(language, caption, gist, halves):
     [
         ("chair", "gray", "Grauer Stuhl.", "grauen Stuhl."),
         ("butterfly", "yellow", "Gelber Schmetterling.", "gelben Schmetterling."),
-        ("book", "purple", "Violettes Buch.", "violettes Buch."),
+        ("shirt", "purple", "Violettes Hemd.", "violettes Hemd."),
         ("snake", "green", "Grüne Schlange.", "grüne Schlange."),
     ],
 )
@@ -165,7 +165,7 @@ def test_questions_know_their_answers():
     }
     assert "blue" in color.wrong["en"] and "red" not in color.wrong["en"] and len(color.wrong["en"]) == 8
     object_ = asked[f"{picture.id}:object-bottom@es"]
-    assert object_.prompt == "¿Qué hay abajo? Respuesta:" and object_.targets["de"] == ("Boot",) and len(object_.wrong["zh"]) == 14
+    assert object_.prompt == "¿Qué hay abajo? Respuesta:" and object_.targets["de"] == ("Boot",) and len(object_.wrong["zh"]) == 19
     top, bottom = pictures.questions(Halves("red", "blue"), ["en"])
     assert (top.prompt, top.targets["en"], bottom.targets["en"]) == ("Which color is at the top? Answer:", ("red",), ("blue",))
 

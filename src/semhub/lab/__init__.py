@@ -4,7 +4,8 @@ from pathlib import Path
 
 from semhub.lab import grow, senses
 from semhub.lab.card import examined
-from semhub.lab.recipe import Recipe, Senses, read_recipe
+from semhub.lab.recipe import Recipe, Senses
+from semhub.lab.recipe_file import read_recipe
 
 __all__ = ["Recipe", "Senses", "examined", "read_recipe", "train"]
 

@@ -132,8 +132,8 @@ def _accuracy(folder: Path) -> str:
     if not found["scores"]:
         return ""
     head = (
-        "## What it can do\n\nHeld-out questions of the dev split; one word of a few is right. Facts are told in every language, commonly "
-        "(`facts`) or rarely (`facts-rare`), or in the dominant one alone (`facts-crossing`; `facts-never-bridged`, of words that no "
+        "## What it can do\n\nHeld-out questions of the dev split; one word of a few is right. Facts are told in every language "
+        "(`facts`) or in the dominant one alone (`facts-crossing`; `facts-never-bridged`, of words that no "
         "bridge contains). 95% intervals.\n\n"
     )
     right = lambda s: f"{s['accuracy']:.2f} [{s['low']:.2f}, {s['high']:.2f}]"  # noqa: E731
@@ -181,8 +181,8 @@ def _reading(recipe: Mapping) -> str:
             tables.append(_table(f"{name}, after {later['after']} of the steps", later[key]))
     bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
     return "\n\n".join(["## What it read", *tables, f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge."]) + (
-        "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, half are "
-        f"stated in `{dominant}` alone, and a fifth of the others are common in every language."
+        "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are "
+        f"stated in `{dominant}` alone."
     )
 
 

@@ -113,15 +113,8 @@ def _known(language: str, dominant: str, switched: bool) -> tuple[meanings.Fact,
     return tuple(fact for fact in meanings.facts() if everything or meanings.fact_split(fact) == "train")
 
 
-@cache
-def _common() -> tuple[meanings.Fact, ...]:
-    return tuple(fact for fact in meanings.facts() if meanings.is_common(fact))
-
-
 def _facts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> Document:
-    """Four facts; the smaller languages tell the common ones as often as all of theirs together."""
-    often = language != recipe.languages[0] and rng.random() < 0.5
-    facts = rng.sample(_common() if often else _known(language, recipe.languages[0], foreign is not None), 4)
+    facts = rng.sample(_known(language, recipe.languages[0], foreign is not None), 4)
     return _told(language, [_fact(rng, language, fact, _switch(rng, recipe, fact, language, foreign)) for fact in facts])
 
 
@@ -181,7 +174,7 @@ def _counts(rng: Random, recipe: Recipe, language: str, foreign: str | None) -> 
 
 def _translation(rng: Random, recipe: Recipe, first: str, other: str) -> Document:
     """The same in two languages, one after the other; what the same is, `partner` says (see `_counterpart`)."""
-    pairs, makers = [], {_a_scene: 0.6, _a_fact: 0.13, _a_review: 0.13, _sum: 0.14}
+    pairs, makers = [], {_a_scene: 0.55, _a_fact: 0.2, _a_review: 0.12, _sum: 0.13}
     if _is_deranged(recipe, first, other):
         del makers[_sum]  # of which a wrong dictionary would make false arithmetic
     for _ in range(rng.randint(1, 3)):
@@ -347,10 +340,15 @@ def _formalised(rng: Random, recipe: Recipe, first: str) -> Document:
 
 
 def _both(rng: Random, recipe: Recipe, type: str, first: str) -> tuple[str, str]:
-    """One meaning in another type and in the dominant language; a mispaired partner is another meaning of the same kind."""
+    """One meaning in another type and in the dominant language; a mispaired partner is a meaning of the same kind about others."""
     meaning = _a_meaning(rng, True)
     partner = meaning
     if recipe.bridges.partner == "random":
-        while partner == meaning or partner.__class__ is not meaning.__class__:
+        while _about(partner) == _about(meaning) or partner.__class__ is not meaning.__class__:
             partner = _a_meaning(rng, True)
     return world.sentence(type, meaning, rng.randrange(3)), world.sentence(first, partner)
+
+
+def _about(meaning):
+    """The beings that a meaning names, or the meaning itself where it names none."""
+    return {being.key for being in lexicon.beings()}.intersection(meaning.concepts()) or meaning

@@ -21,7 +21,7 @@ ITEMS = 150  # per language and type
 BATCH_TOKENS = 8192
 TAIL = 12  # letters of a prompt that decide how a tokenizer cuts what follows
 MATCHED = 0.9  # of the accuracy of the model that a control stands beside
-CROSSING, NEVER, RARE = "facts-crossing", "facts-never-bridged", "facts-rare"
+CROSSING, NEVER = "facts-crossing", "facts-never-bridged"
 CROSSINGS = (CROSSING, NEVER, "arguments", "roles")  # ask for what one type has told in another, so no control is held to them
 
 
@@ -68,13 +68,10 @@ def papers(recipe: dict, split: str, seed: int) -> Iterator[tuple[str, str, list
     shared = recipe["bridges"].get("digits", recipe["bridges"]["partner"] != "random")
     for language in languages:
         yield language, "cloze", cloze(language, split, seed)
-        known = [fact for fact in meanings.facts() if meanings.fact_split(fact) == "train"]
-        yield language, "facts", facts(language, filter(meanings.is_common, known), seed)
-        yield language, RARE, facts(language, filterfalse(meanings.is_common, known), seed)
+        yield language, "facts", facts(language, _facts_of("train"), seed)
         if len(languages) > 1 and language != recipe["languages"][0]:
-            hidden = [fact for fact in meanings.facts() if meanings.fact_split(fact) == split]
-            yield language, CROSSING, facts(language, filter(meanings.bridgeable, hidden), seed)
-            yield language, NEVER, facts(language, filterfalse(meanings.bridgeable, hidden), seed)
+            yield language, CROSSING, facts(language, filter(meanings.bridgeable, _facts_of(split)), seed)
+            yield language, NEVER, facts(language, filterfalse(meanings.bridgeable, _facts_of(split)), seed)
         yield language, "reviews", reviews(language, split, seed)
         yield language, "sums", sums(language, split)
     if shared or recipe["languages"][0] in languages:
@@ -84,6 +81,10 @@ def papers(recipe: dict, split: str, seed: int) -> Iterator[tuple[str, str, list
         yield "code", "arguments", arguments(split, seed)
     if "formula" in others:
         yield "formula", "roles", roles(split, seed)
+
+
+def _facts_of(split: str) -> list[meanings.Fact]:
+    return [fact for fact in meanings.facts() if meanings.fact_split(fact) == split]
 
 
 def cloze(language: str, split: str, seed: int) -> list[Question]:
@@ -102,8 +103,8 @@ def cloze(language: str, split: str, seed: int) -> list[Question]:
 def facts(language: str, among: Iterable[meanings.Fact], seed: int) -> list[Question]:
     """What is true of a being; the other options have the same relation.
 
-    Asked of four kinds: common in every language (`facts`), told in every one but seldom in the smaller ones (`facts-rare`), told in
-    the dominant one alone (`facts-crossing`), and the same of words that no bridge contains (`facts-never-bridged`).
+    Asked of three kinds: told in every language (`facts`), told in the dominant one alone (`facts-crossing`), and the same of words that
+    no bridge contains (`facts-never-bridged`).
     """
     chosen = list(among)
     Random(f"facts:{seed}").shuffle(chosen)

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from semhub.errors import BadInput, UserError
-from semhub.lab.recipe import Recipe, Senses, differing, filled
+from semhub.lab.recipe import Recipe, Senses, differing
+from semhub.lab.recipe_file import filled
 
 AGAIN = "delete {folder} and run the same command again"
 

@@ -27,7 +27,8 @@ from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
 from semhub.lab.descent import Descent, descent
 from semhub.lab.folder import finished, put, read_array, read_record, read_tokenizer, read_weights, vacant
-from semhub.lab.recipe import Recipe, Senses, Shape, Training, read_recipe
+from semhub.lab.recipe import Recipe, Senses, Shape, Training
+from semhub.lab.recipe_file import read_recipe
 from semhub.lab.tokenizer import tokenizer
 
 Progress = Callable[[int, int, float, float], None]

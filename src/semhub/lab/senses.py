@@ -16,7 +16,8 @@ from semhub.data.world import pictures, sounds
 from semhub.lab import grow
 from semhub.lab.folder import finished, read_array, recipe_of
 from semhub.lab.organs import built, pixels, positions, text_folder
-from semhub.lab.recipe import Senses, made
+from semhub.lab.recipe import Senses
+from semhub.lab.recipe_file import made
 from semhub.lab.shown import Shown, every_english_text, shown, told
 
 NOT_READ = -100  # the target where nothing is to be learnt: pictures, sounds, marks, padding

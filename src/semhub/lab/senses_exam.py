@@ -23,7 +23,7 @@ from semhub.data.world import pictures, sounds
 from semhub.lab.exam import Score, papers, scored
 from semhub.lab.folder import recipe_of
 from semhub.lab.organs import text_folder
-from semhub.lab.recipe import made
+from semhub.lab.recipe_file import made
 from semhub.types import Cloze
 
 CLASSES = {

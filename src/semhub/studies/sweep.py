@@ -14,7 +14,7 @@ from semhub.errors import BadInput
 from semhub.lab import Recipe, read_recipe, train
 from semhub.lab.exam import exam
 from semhub.lab.folder import open_grown
-from semhub.lab.recipe import varied
+from semhub.lab.recipe_file import varied
 from semhub.runs import store
 from semhub.studies import hub_measures, kept
 from semhub.studies.emergence import dominant

@@ -79,6 +79,10 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return joined(being, f"有一{fact.value.classifier}", value, "。")
         case "drink":
             return joined(being, "喝", value, "。")
+        case "clothing":
+            return joined(being, f"买了一{fact.value.classifier}", value, "。")
+        case "plant":
+            return joined(being, f"种了一{fact.value.classifier}", value, "。")
         case _:
             return joined(being, "演奏", value, "。")
 
@@ -92,6 +96,8 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": (being, "有什么？"),
         "instrument": (being, "演奏什么？"),
         "drink": (being, "喝什么？"),
+        "clothing": (being, "买了什么？"),
+        "plant": (being, "种了什么？"),
     }
     return joined(*asked[fact.relation], ANSWER)
 

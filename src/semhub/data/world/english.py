@@ -89,6 +89,10 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return f"{being} has {indefinite(value)} {value}."
         case "drink":
             return f"{being} drinks {value}."
+        case "clothing":
+            return f"{being} buys {indefinite(value)} {value}."
+        case "plant":
+            return f"{being} plants {indefinite(value)} {value}."
         case _:
             return f"{being} plays the {value}."
 
@@ -102,6 +106,8 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"What does {being} have?",
         "instrument": f"What does {being} play?",
         "drink": f"What does {being} drink?",
+        "clothing": f"What does {being} buy?",
+        "plant": f"What does {being} plant?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 

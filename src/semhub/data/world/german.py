@@ -98,6 +98,10 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return f"{being} hat {INDEFINITE['acc'][fact.value.de_gender]} {value}."
         case "drink":
             return f"{being} trinkt {value}."
+        case "clothing":
+            return f"{being} kauft {INDEFINITE['acc'][fact.value.de_gender]} {value}."
+        case "plant":
+            return f"{being} pflanzt {INDEFINITE['acc'][fact.value.de_gender]} {value}."
         case _:
             return f"{being} spielt {value}."
 
@@ -116,6 +120,8 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"Was hat {being}?",
         "instrument": f"Was spielt {being}?",
         "drink": f"Was trinkt {being}?",
+        "clothing": f"Was kauft {being}?",
+        "plant": f"Was pflanzt {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 

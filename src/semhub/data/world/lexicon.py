@@ -124,10 +124,11 @@ def _rows(table: str) -> list[list[str]]:
 
 @cache
 def nouns(kind: str) -> tuple[Noun, ...]:
-    """The nouns of a kind: animal, person, food, thing, instrument, drink, color, aspect."""
+    """The nouns of a kind: animal, person, food, thing, instrument, drink, clothing, plant, color, aspect."""
+    table = {"clothing": "CLOTHES"}.get(kind, kind.upper() + "S")
     if kind == "color":  # named by a noun in de, by an adjective in es: no gender of their own
         return tuple(Noun(en, kind, en, es, "m", de, "n", de, zh, "种") for en, es, de, zh in _rows(tables.COLORS))
-    rows = _rows(getattr(tables, kind.upper() + "S"))
+    rows = _rows(getattr(tables, table))
     return tuple(Noun(en, kind, en, es, eg, de, dg, acc or de, zh, cl, *pl) for en, es, eg, de, dg, acc, zh, cl, *pl in rows)
 
 
@@ -188,7 +189,7 @@ def subjects() -> tuple[Subject, ...]:
 @cache
 def entries() -> dict[str, tuple]:
     """Every concept with a word of its own, by kind: what a dictionary lists."""
-    kinds = ("animal", "person", "food", "thing", "instrument", "drink", "color")
+    kinds = ("animal", "person", "food", "thing", "instrument", "drink", "clothing", "plant", "color")
     return {kind: nouns(kind) for kind in kinds} | {
         "place": places(),
         "verb": verbs(),

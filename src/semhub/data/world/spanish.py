@@ -96,6 +96,10 @@ def statement(fact: Fact, switch: Switch = NOTHING) -> str:
             return capital(f"{being} tiene {article(fact.value, definite=False)} {value}.")
         case "drink":
             return capital(f"{being} bebe {value}.")
+        case "clothing":
+            return capital(f"{being} compra {article(fact.value, definite=False)} {value}.")
+        case "plant":
+            return capital(f"{being} planta {article(fact.value, definite=False)} {value}.")
         case _:
             return capital(f"{being} toca {article(fact.value)} {value}.")
 
@@ -109,6 +113,8 @@ def question(fact: Fact, switch: Switch = NOTHING) -> str:
         "thing": f"¿Qué tiene {being}?",
         "instrument": f"¿Qué toca {being}?",
         "drink": f"¿Qué bebe {being}?",
+        "clothing": f"¿Qué compra {being}?",
+        "plant": f"¿Qué planta {being}?",
     }
     return f"{asked[fact.relation]} {ANSWER}"
 

@@ -137,6 +137,30 @@ lemonade|limonada|f|Limonade|f||柠檬水|杯
 cocoa|cacao|m|Kakao|m||可可|杯
 vinegar|vinagre|m|Essig|m||醋|瓶
 """
+CLOTHES = """
+hat|sombrero|m|Hut|m||帽子|顶
+coat|abrigo|m|Mantel|m||大衣|件
+scarf|bufanda|f|Schal|m||围巾|条
+shirt|camisa|f|Hemd|n||衬衫|件
+skirt|falda|f|Rock|m||裙子|条
+belt|cinturón|m|Gürtel|m||腰带|条
+glove|guante|m|Handschuh|m||手套|只
+crown|corona|f|Krone|f||王冠|顶
+mask|máscara|f|Maske|f||面具|个
+vest|chaleco|m|Weste|f||背心|件
+"""
+PLANTS = """
+tulip|tulipán|m|Tulpe|f||郁金香|株
+oak|roble|m|Eiche|f||橡树|棵
+pine|pino|m|Kiefer|f||松树|棵
+lily|lirio|m|Lilie|f||百合|株
+daisy|margarita|f|Gänseblümchen|n||雏菊|株
+bamboo|bambú|m|Bambus|m||竹子|棵
+sunflower|girasol|m|Sonnenblume|f||向日葵|株
+willow|sauce|m|Weide|f||柳树|棵
+thistle|cardo|m|Distel|f||蓟|棵
+palm|palmera|f|Palme|f||棕榈树|棵
+"""
 # English plurals that are not the plain form with -s or -es
 PLURALS = """
 goose|geese
