@@ -176,6 +176,7 @@ def test_chinese_adjectives_keep_their_mark_before_a_noun_that_begins_alike():
 def test_chinese_words_that_go_together():
     facts = {fact.value.key: world.sentence("zh", fact) for fact in meanings.facts()}
     assert [facts[value].split("演奏")[1] for value in ("drum", "trumpet")] == ["大鼓。", "小号。"]
+    assert [facts[value].split("有")[1] for value in ("ladder", "lamp")] == ["一架梯子。", "一盏灯。"]
     assert [facts[value].split("种了")[1] for value in ("tulip", "bamboo")] == ["一株郁金香。", "一棵竹子。"]
     assert not [text for text in facts.values() if "汤" in text]
     assert lexicon.VERDICTS["zh"] == ("差", "好") and world.STEERING_WORDS["zh"] == ("好", "差")

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import yaml
@@ -86,7 +86,7 @@ def _filled(kind: type, table: Mapping, where: str):
     values = {}
     for key, value in table.items():
         nested = next((cls for cls in (Bridges, Shape, Training, Tower, Later) if cls.__name__.lower() == key), None)
-        if nested is not None and is_dataclass(nested):
+        if nested is not None:
             if not isinstance(value, Mapping):
                 raise BadRecipe(f"{where}: {key} is a table of its own ([{key}]); found {value!r}.")
             values[key] = _filled(nested, value, f"{where} [{key}]")
