@@ -64,6 +64,7 @@ warmup = 1
 checkpoint = 2
 """
 KINDS = ("llava", "qwen2-audio", "chameleon")
+SHOWN = {"llava": "pixel_values", "qwen2-audio": "input_features", "chameleon": "pixel_values"}
 
 
 @pytest.fixture(scope="module")
@@ -238,11 +239,30 @@ def test_loss_is_on_text_alone(recipes, tmp_path, few_takes):
         processor = opened_up(recipes[kind])[1]
         (tmp_path / kind).mkdir()
         batch = next(senses._Batches(recipe, Path(recipe.text), processor, 1, tmp_path / kind).since(0))
-        ids, targets = batch["shown"]["input_ids"], batch["shown"]["targets"]
+        ids, targets = batch["input_ids"], batch["targets"]
         marks = set(processor.tokenizer.all_special_ids)
         assert {int(each) for each in ids[targets == senses.NOT_READ]} <= marks
-        assert not marks & {int(each) for each in targets[targets != senses.NOT_READ]}
-        assert len(batch["shown"]["input_ids"]) == 2 and len(batch["text"]["input_ids"]) == 3
+        assert not marks & {int(each) for each in targets[:2][targets[:2] != senses.NOT_READ]}
+        assert len(ids) == 5 and (targets[2:] == ids[2:]).all() and len(batch[SHOWN[kind]]) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_with_and_without_something_shown_are_read_as_each_would_be_alone(kind, recipes, tmp_path, few_takes):
+    """The loss of a whole batch against cross-entropy summed by hand over one unpadded row at a time."""
+    network, processor = opened_up(recipes[kind])
+    recipe = read_recipe(recipes[kind])
+    batch = next(senses._Batches(recipe, Path(recipe.text), processor, 1, tmp_path).since(0))
+    lost, count = 0.0, 0
+    for row, (ids, targets) in enumerate(zip(batch["input_ids"], batch["targets"], strict=True)):
+        end = int((ids != processor.tokenizer.pad_token_id).nonzero().max()) + 1
+        shown_here = {name: value[row : row + 1] for name, value in batch.items() if name not in ("input_ids", "targets") and row < 2}
+        with torch.no_grad():
+            chances = network(input_ids=ids[None, :end], **shown_here).logits[0].log_softmax(dim=-1)
+        read = [place for place in range(1, end) if targets[place] != senses.NOT_READ]
+        lost -= sum(float(chances[place - 1, targets[place]]) for place in read)
+        count += len(read)
+    assert count > 60
+    assert float(senses.text_loss(network, batch).detach()) == pytest.approx(lost / count, rel=1e-5)
 
 
 def test_an_image_is_learnt_from_through_the_text_that_follows(recipes):
@@ -252,10 +272,10 @@ def test_an_image_is_learnt_from_through_the_text_that_follows(recipes):
     ids = processor.tokenizer("<image>" * 36 + " A red boat", return_tensors="pt")["input_ids"]
     patches = network.model.vision_tower.embeddings.patch_embedding.weight if hasattr(network.model.vision_tower, "embeddings") else None
     patches = network.model.vision_tower.vision_model.embeddings.patch_embedding.weight if patches is None else patches
-    senses.text_loss(network, {"text": {"input_ids": ids[:, -3:], "targets": ids[:, -3:]}}).backward()
+    senses.text_loss(network, {"input_ids": ids[:, -3:], "targets": ids[:, -3:]}).backward()
     assert patches.grad is None
     targets = ids.masked_fill(ids == ids[0, 1], senses.NOT_READ)
-    senses.text_loss(network, {"shown": {"input_ids": ids, "targets": targets, "pixel_values": drawn}}).backward()
+    senses.text_loss(network, {"input_ids": ids, "targets": targets, "pixel_values": drawn}).backward()
     assert patches.grad.abs().sum() > 0
 
 

@@ -208,7 +208,12 @@ def _a_scene(rng: Random) -> meanings.Scene:
 
 
 def _a_fact(rng: Random) -> meanings.Fact:
-    return rng.choice([fact for fact in _known("", "-", True) if meanings.bridgeable(fact)])
+    return rng.choice(_bridgeable_facts())
+
+
+@cache
+def _bridgeable_facts() -> tuple[meanings.Fact, ...]:
+    return tuple(fact for fact in _known("", "-", True) if meanings.bridgeable(fact))
 
 
 def _a_review(rng: Random) -> meanings.Review:

@@ -187,9 +187,9 @@ def _grow(recipe, words, windows, seed, work, compile, device, progress) -> tupl
     return network, learn(network, recipe.training, partial(_batches, windows), loss_of, work, accelerator, progress)
 
 
-def compiled(loss_of: Callable, device: torch.device, dynamic: bool = False) -> Callable:
-    """The loss as one program; on CUDA, where so small a network waits for its launches, as one recorded graph for each shape."""
-    return torch.compile(loss_of, dynamic=dynamic, mode="reduce-overhead" if device.type == "cuda" and not dynamic else None)
+def compiled(loss_of: Callable, device: torch.device, recorded: bool = True) -> Callable:
+    """The loss as one program for each shape; on CUDA, where so small a network waits for its launches, `recorded` as one graph."""
+    return torch.compile(loss_of, dynamic=False, mode="reduce-overhead" if device.type == "cuda" and recorded else None)
 
 
 def accelerated(device: str | None) -> Accelerator:

@@ -50,24 +50,20 @@ def train_senses(
     network, processor = built(recipe, source, every_english_text())
     network.to(accelerator.device)
     batches = _Batches(recipe, source, processor, seed, work)
-    loss_of = grow.compiled(text_loss, accelerator.device, dynamic=True) if compile else text_loss
+    loss_of = grow.compiled(text_loss, accelerator.device, recorded=False) if compile else text_loss
     losses = grow.learn(network, recipe.training, batches.since, loss_of, work, accelerator, progress)
     grow.finish(network, processor, losses, work, out)
     return out
 
 
-def text_loss(network, batch: dict[str, dict[str, torch.Tensor]]) -> torch.Tensor:
+def text_loss(network, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """Mean cross-entropy of every next text token, of the rows that show something and of those that do not."""
-    logits, targets = [], []
-    for rows in batch.values():
-        inputs = {name: value for name, value in rows.items() if name != "targets"}
-        logits.append(network(**inputs).logits[:, :-1].flatten(0, 1))
-        targets.append(rows["targets"][:, 1:].flatten())
-    return torch.nn.functional.cross_entropy(torch.cat(logits).float(), torch.cat(targets), ignore_index=NOT_READ)
+    logits = network(**{name: value for name, value in batch.items() if name != "targets"}).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), batch["targets"][:, 1:].flatten(), ignore_index=NOT_READ)
 
 
 class _Batches:
-    """What every step reads: a pure function of recipe, seed and step."""
+    """What every step reads, in rows of one width: a pure function of recipe, seed and step."""
 
     def __init__(self, recipe: Senses, source: Path, processor, seed: int, work: Path):
         self.recipe, self.processor, self.seed = recipe, processor, seed
@@ -78,18 +74,20 @@ class _Batches:
         self.features = {take: feature for takes in self.takes.values() for take, feature in _heard(processor, takes)}
 
     def since(self, start: int) -> Iterator[dict]:
-        for step in range(start, self.recipe.training.steps):
-            rng = Random(f"{self.recipe.name}:{self.seed}:{step}")
-            yield {"shown": self._shown(rng), "text": self._text(rng, step)}
-
-    def _shown(self, rng: Random) -> dict[str, torch.Tensor]:
-        """Rows with a picture or a sound each, padded to the longest of them."""
+        """First the rows that show something, then captions and text documents without a picture or a sound."""
         recipe = self.recipe
-        rows = [shown(rng, recipe) for _ in range(recipe.training.batch - recipe.told - recipe.plain)]
-        texts = [text_of(recipe, self.processor, row) for row in rows]
-        encoded = [torch.tensor(ids[: self.width]) for ids in self.words(texts)["input_ids"]]
-        ids = torch.nn.utils.rnn.pad_sequence(encoded, True, self.words.pad_token_id)
-        return {"input_ids": ids, "targets": ids.masked_fill(torch.isin(ids, self.unread), NOT_READ)} | self._senses(rng, rows)
+        for step in range(start, recipe.training.steps):
+            rng = Random(f"{recipe.name}:{self.seed}:{step}")
+            rows = [shown(rng, recipe) for _ in range(recipe.training.batch - recipe.told - recipe.plain)]
+            beside, senses = self._beside(rows), self._senses(rng, rows)
+            alone = torch.cat([*self._told(rng), torch.from_numpy(self.texts[step].astype(np.int64))])
+            targets = torch.cat([beside.masked_fill(torch.isin(beside, self.unread), NOT_READ), alone])
+            yield {"input_ids": torch.cat([beside, alone]), "targets": targets} | senses
+
+    def _beside(self, rows: list[Shown]) -> torch.Tensor:
+        """`[row, position]`: the text beside each picture or sound and the marks where that is, cut or padded."""
+        encoded = self.words([text_of(self.recipe, self.processor, row) for row in rows])["input_ids"]
+        return torch.tensor([(ids + [self.words.pad_token_id] * self.width)[: self.width] for ids in encoded])
 
     def _senses(self, rng: Random, rows: list[Shown]) -> dict[str, torch.Tensor]:
         if not self.features:
@@ -97,14 +95,11 @@ class _Batches:
         features = torch.stack([self.features[rng.choice(self.takes[row.meaning.noun.key])] for row in rows])
         return {"input_features": features, "feature_attention_mask": torch.ones(len(rows), features.shape[-1], dtype=torch.long)}
 
-    def _text(self, rng: Random, step: int) -> dict[str, torch.Tensor]:
-        """Captions without what they tell of, several in a row, and windows of the text model's own documents."""
-        rows = []
+    def _told(self, rng: Random) -> Iterator[torch.Tensor]:
+        """Rows of captions without what they tell of, several in each."""
         for _ in range(self.recipe.told):
             captions = chain.from_iterable(self.words(told(rng, self.recipe))["input_ids"] for _ in count())
-            rows.append(torch.tensor(list(islice(captions, self.width))))
-        ids = torch.cat([*(row[None] for row in rows), torch.from_numpy(self.texts[step].astype(np.int64))])
-        return {"input_ids": ids, "targets": ids}
+            yield torch.tensor([list(islice(captions, self.width))])
 
 
 def _takes(noun) -> list[sounds.Sound]:

@@ -1,9 +1,7 @@
 """The world in English: a/an, the, third person. A renderer is a pure function of meaning and switched words."""
 
-from num2words import num2words
-
 from semhub.data.world import lexicon
-from semhub.data.world.lexicon import NOTHING, Switch, capital
+from semhub.data.world.lexicon import NOTHING, Switch, capital, spelled
 from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit, singular
 
 PREFIX = "All of the following text is in English."
@@ -122,7 +120,7 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
 
 
 def number(n: int, switch: Switch = NOTHING) -> str:
-    return switch.get(str(n)) or num2words(n, lang="en")
+    return switch.get(str(n)) or spelled(n, "en")
 
 
 def expression(sum_: Sum, switch: Switch = NOTHING) -> str:

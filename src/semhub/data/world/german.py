@@ -1,9 +1,7 @@
 """The world in German: three genders and the plural, nominative and accusative, strong and weak adjective endings, capital nouns."""
 
-from num2words import num2words
-
 from semhub.data.world import lexicon
-from semhub.data.world.lexicon import NOTHING, Switch, capital
+from semhub.data.world.lexicon import NOTHING, Switch, capital, spelled
 from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "Der gesamte folgende Text ist auf Deutsch."
@@ -141,7 +139,7 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
 
 
 def number(n: int, switch: Switch = NOTHING) -> str:
-    return switch.get(str(n)) or num2words(n, lang="de")
+    return switch.get(str(n)) or spelled(n, "de")
 
 
 def expression(sum_: Sum, switch: Switch = NOTHING) -> str:

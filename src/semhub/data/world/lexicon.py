@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from num2words import num2words
+
 from semhub.data.world import tables
 
 Switch = Mapping[str, str]  # concept -> the foreign word to say instead
@@ -198,6 +200,12 @@ def entries() -> dict[str, tuple]:
         "blame": judgements(False),
         "aspect": nouns("aspect"),
     }
+
+
+@cache
+def spelled(n: int, language: str) -> str:
+    """A number in words; kept, for to make it is slow and a corpus says few numbers often."""
+    return num2words(n, lang=language)
 
 
 def capital(text: str) -> str:

@@ -1,9 +1,7 @@
 """The world in Spanish: gender and number of articles and adjectives, adjectives after their noun, the personal a."""
 
-from num2words import num2words
-
 from semhub.data.world import lexicon
-from semhub.data.world.lexicon import NOTHING, Switch, capital
+from semhub.data.world.lexicon import NOTHING, Switch, capital, spelled
 from semhub.data.world.meanings import Count, Fact, Gift, Opinion, Phrase, Scene, Series, Sum, Visit
 
 PREFIX = "Todo el texto siguiente está en español."
@@ -131,7 +129,7 @@ def opinion(opinion_: Opinion, switch: Switch = NOTHING) -> str:
 
 
 def number(n: int, switch: Switch = NOTHING) -> str:
-    return switch.get(str(n)) or num2words(n, lang="es")
+    return switch.get(str(n)) or spelled(n, "es")
 
 
 def expression(sum_: Sum, switch: Switch = NOTHING) -> str:
