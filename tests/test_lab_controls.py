@@ -209,6 +209,20 @@ def test_states_of_two_languages_are_orthogonal(separated):
         assert (read[a] @ read[b].transpose(1, 2)).abs().max() < 1e-5
 
 
+def joining(recipe, network) -> dict[str, torch.Tensor]:
+    """Of every matrix of the layers, the entries that would take one language's slice to another's, or touch nobody's."""
+    stream, heads, inner = (
+        apart.slices(recipe, *size) for size in ((recipe.shape.width, 1), (recipe.shape.width, 0), (recipe.shape.inner, 0))
+    )
+    found = {}
+    for name, weight in network.named_parameters():
+        if weight.ndim == 2 and "layers." in name:
+            side = inner if any(part in name for part in ("gate", "up_", "down")) else heads
+            rows, columns = (stream, side) if any(part in name for part in ("o_proj", "down")) else (side, stream)
+            found[name] = weight[(rows[:, None] != columns) | (rows[:, None] == apart.COMMON)]
+    return found
+
+
 def test_training_never_joins_two_languages(separated):
     recipe, words, network = separated
     table = apart.masks(network, recipe, apart.owners(recipe, words))
@@ -216,9 +230,25 @@ def test_training_never_joins_two_languages(separated):
     network(ids, labels=ids).loss.backward()
     found = {name: weight.grad for name, weight in network.named_parameters()}
     network.zero_grad()
-    assert set(table) == {name for name in found if "norm" not in name}
+    assert set(table) == {"model.embed_tokens.weight", "lm_head.weight"} and found["lm_head.weight"].any()
     assert not [name for name, mask in table.items() if (found[name] * (1 - mask)).any()]
-    assert found["model.layers.1.mlp.down_proj.weight"].any()
+    assert len(found) == 2 + 5 + 2 * 7 * len(recipe.languages)  # two tables, five gains, and a part of every matrix for every language
+    assert all(gradient.any() for name, gradient in found.items() if ".parts.0" in name)
+
+
+def test_block_diagonal_matrices_give_what_the_whole_ones_do(separated):
+    recipe, words, network = separated
+    whole, text = deepcopy(separated[2]), "The dog sees a cat. = El perro ve a una gata. 那只狗看见了一只猫。"
+    apart.join(whole)
+    ids = torch.tensor([words(text)["input_ids"]])
+    with torch.no_grad():
+        assert torch.allclose(network(ids).logits, whole(ids).logits, rtol=1e-4, atol=1e-4)
+    entries = joining(recipe, whole)
+    assert len(entries) == 2 * 7 and not any(entry.any() for entry in entries.values())
+    assert {name for name, _ in whole.named_parameters()} == {name for name, _ in LlamaForCausalLM(whole.config).named_parameters()}
+    assert whole.model.layers[1].mlp.down_proj.weight.count_nonzero() == sum(
+        part.numel() for part in network.model.layers[1].mlp.down_proj.parts
+    )
 
 
 def test_the_rotation_changes_no_output_and_hides_every_slice(separated):
@@ -227,6 +257,7 @@ def test_the_rotation_changes_no_output_and_hides_every_slice(separated):
     ids = [torch.tensor([words(text)["input_ids"]]) for text in texts]
     with torch.no_grad():
         before, old = [network(one).logits for one in ids], states(network, words, texts)
+        apart.join(network)
         turn = apart.hide(network, seed=1)
         after, new = [network(one).logits for one in ids], states(network, words, texts)
     assert torch.allclose(turn @ turn.T, torch.eye(len(turn), dtype=turn.dtype), atol=1e-12)
@@ -252,6 +283,12 @@ def test_a_grown_model_apart_keeps_translations_apart(separated, tmp_path):
     unit = torch.nn.functional.normalize(read["en"], dim=-1) @ torch.nn.functional.normalize(read["zh"], dim=-1).transpose(1, 2)
     assert unit.abs().max() < 2e-2  # what bf16 rounds off
     assert json.loads((folder / "recipe.json").read_text())["recipe"]["role"] == "control:apart"
-    weights = dict(open_checkpoint(folder, checkpoints(folder)[0])[0].named_parameters())
     table = apart.masks(separated[2], separated[0], apart.owners(separated[0], separated[1]))
-    assert checkpoints(folder)[0].step == 0 and not [name for name, mask in table.items() if (weights[name] * (1 - mask)).any()]
+    begun, midway, end = (open_checkpoint(folder, each)[0] for each in checkpoints(folder))
+    assert [each.step for each in checkpoints(folder)] == [0, 3, 6]
+    for found in (begun, midway):
+        weights = dict(found.named_parameters())
+        assert not [name for name, mask in table.items() if (weights[name] * (1 - mask)).any()]
+        assert not any(entry.any() for entry in joining(separated[0], found).values())
+    assert not torch.equal(begun.lm_head.weight, midway.lm_head.weight)
+    assert all(torch.equal(a, b.float()) for a, b in zip(end.state_dict().values(), network.state_dict().values(), strict=True))

@@ -4,8 +4,9 @@ The residual stream is cut into one slice per language and a small common one. A
 embedded in that language's slice, all others in the common one; the heads and neurons of a language read and write its
 slice only, and nothing reads or writes the common slice but the embedding and the unembedding. So on text of one
 language every other language's slice is exactly zero at every layer (a norm that divides all by one number keeps zeros),
-and states of two languages share at most the constant of a mark such as the full stop. Training keeps this: weights that
-would join two slices are zero, and so are their gradients.
+and states of two languages share at most the constant of a mark such as the full stop. While the network is trained its
+matrices are block-diagonal, and weights that would join two languages do not exist (in the tables of tokens they are zero,
+and so are their gradients).
 
 A random rotation of the stream, folded into all weights, then changes no output and no cosine, and no slice can be seen.
 """
@@ -15,6 +16,7 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from semhub.lab.corpus import documents
@@ -41,31 +43,67 @@ def slices(recipe: Recipe, size: int, common: int) -> Tensor:
 
 
 def separate(network: LlamaForCausalLM, recipe: Recipe, words: PreTrainedTokenizerFast) -> None:
-    """Set every weight that would join two languages to zero, and keep it there while the network is trained."""
-    table = masks(network, recipe, owners(recipe, words))
-    for name, weight in network.named_parameters():
-        if name in table:
-            mask = table[name].to(weight.device)
-            with torch.no_grad():
-                weight.mul_(mask)
-            weight.register_hook(lambda gradient, mask=mask: gradient * mask)
+    """Make the matrices of every layer block-diagonal, and keep every token's embedding and unembedding where they belong."""
+    stream = _spans(slices(recipe, recipe.shape.width, 1))
+    heads, inner = _spans(slices(recipe, recipe.shape.width, 0)), _spans(slices(recipe, recipe.shape.inner, 0))
+    for layer in network.model.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        for module, name, written, read in (
+            *((attention, name, heads, stream) for name in ("q_proj", "k_proj", "v_proj")),
+            (attention, "o_proj", stream, heads),
+            *((mlp, name, inner, stream) for name in ("gate_proj", "up_proj")),
+            (mlp, "down_proj", stream, inner),
+        ):
+            setattr(module, name, BlockDiagonal(getattr(module, name), written, read))
+    for name, mask in masks(network, recipe, owners(recipe, words)).items():
+        weight = network.get_parameter(name)
+        with torch.no_grad():
+            weight.mul_(mask)
+        weight.register_hook(lambda gradient, mask=mask: gradient * mask)
+
+
+class BlockDiagonal(nn.Module):
+    """A linear map that takes each language's slice of what is read to its slice of what is written, and gives zero beside them."""
+
+    def __init__(self, whole: nn.Linear, written: Sequence[slice], read: Sequence[slice]):
+        super().__init__()
+        self.shape, self.written, self.read = whole.weight.shape, written, read
+        self.parts = nn.ParameterList(whole.weight.detach()[to, of].clone() for to, of in zip(written, read, strict=True))
+
+    def forward(self, states: Tensor) -> Tensor:
+        mapped = [functional.linear(states[..., of], part) for of, part in zip(self.read, self.parts, strict=True)]
+        return functional.pad(torch.cat(mapped, dim=-1), (0, self.shape[0] - self.written[-1].stop))
+
+    @torch.no_grad()
+    def whole(self) -> nn.Linear:
+        """The same map as one matrix."""
+        joined = nn.Linear(self.shape[1], self.shape[0], bias=False).to(self.parts[0])
+        joined.weight.zero_()
+        for to, of, part in zip(self.written, self.read, self.parts, strict=True):
+            joined.weight[to, of] = part
+        return joined
+
+
+def join(network: LlamaForCausalLM) -> None:
+    """Put one matrix in the place of every block-diagonal one, as a Llama has it."""
+    for layer in network.model.layers:
+        for module in (layer.self_attn, layer.mlp):
+            for name, part in list(module.named_children()):
+                if isinstance(part, BlockDiagonal):
+                    setattr(module, name, part.whole())
+
+
+def _spans(owner: Tensor) -> list[slice]:
+    """The places of each language in turn: its dimensions lie side by side, those of nobody after all of them."""
+    ends = owner[owner != COMMON].bincount().cumsum(0).tolist()
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def masks(network: LlamaForCausalLM, recipe: Recipe, token_owners: Tensor) -> dict[str, Tensor]:
-    """Parameter name -> which of its entries may differ from zero."""
+    """Name of a table of tokens -> which of its entries may differ from zero."""
     stream = slices(recipe, recipe.shape.width, 1)
-    heads, inner = slices(recipe, recipe.shape.width, 0), slices(recipe, recipe.shape.inner, 0)
     found = {"model.embed_tokens.weight": token_owners[:, None] == stream[None], "lm_head.weight": _heard(token_owners, stream)}
-    for name, _ in network.named_parameters():
-        for part, (rows, columns) in {
-            **dict.fromkeys(("q_proj", "k_proj", "v_proj"), (heads, stream)),
-            "o_proj": (stream, heads),
-            **dict.fromkeys(("gate_proj", "up_proj"), (inner, stream)),
-            "down_proj": (stream, inner),
-        }.items():
-            if part in name:
-                found[name] = (rows[:, None] == columns[None]) & (rows[:, None] != COMMON)
-    return {name: mask.float() for name, mask in found.items()}
+    return {name: mask.to(network.device, torch.float32) for name, mask in found.items()}
 
 
 def _heard(token_owners: Tensor, stream: Tensor) -> Tensor:

@@ -174,11 +174,14 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     set_seed(record["seed"])
     config: LlamaConfig = configuration(recipe.shape, words)
     network = LlamaForCausalLM(config)
-    if checkpoint.weights is None and recipe.apart is not None:
+    still_apart = recipe.apart is not None and checkpoint.weights != folder / "model.safetensors"
+    if still_apart:
         apart.separate(network, recipe, words)
     if checkpoint.weights is not None:
         weights = read_weights(checkpoint.weights)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
+    if still_apart:
+        apart.join(network)
     return network.eval(), words
 
 

@@ -62,6 +62,7 @@ def train(
     windows = _corpus(recipe, words, seed, work)
     network, losses = _grow(recipe, words, windows, seed, work, compile, device, progress)
     if recipe.apart is not None:
+        apart.join(network)
         apart.hide(network, seed)
     finish(network, words, losses, work, out)
     return out
