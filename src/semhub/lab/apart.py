@@ -12,7 +12,7 @@ A random rotation of the stream, folded into all weights, then changes no output
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +96,7 @@ def join(network: LlamaForCausalLM) -> None:
 def _spans(owner: Tensor) -> list[slice]:
     """The places of each language in turn: its dimensions lie side by side, those of nobody after all of them."""
     ends = owner[owner != COMMON].bincount().cumsum(0).tolist()
-    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return [slice(start, end) for start, end in pairwise([0, *ends])]
 
 
 def masks(network: LlamaForCausalLM, recipe: Recipe, token_owners: Tensor) -> dict[str, Tensor]:

@@ -204,7 +204,7 @@ def entries() -> dict[str, tuple]:
 
 @cache
 def spelled(n: int, language: str) -> str:
-    """A number in words; kept, for to make it is slow and a corpus says few numbers often."""
+    """A number in words. Each is kept: num2words is slow, and a corpus says few numbers often."""
     return num2words(n, lang=language)
 
 
