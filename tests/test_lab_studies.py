@@ -146,7 +146,8 @@ def test_sweep_grows_and_asks_every_setting(tiny, grown, tmp_path):
     table = pd.read_parquet(page.with_suffix(".parquet"))
     assert set(table["bridges.only"]) == {"none", "translation"}
     assert {"shared", "retrieved", "transferred", "anchored", "accuracy-cloze"} <= set(table.figure)
-    assert "only none" in page.read_text(encoding="utf-8")
+    drawn = page.with_suffix(".svg").read_text(encoding="utf-8")
+    assert "no bridge" in drawn and "only translation" in drawn and "only none" not in drawn
     assert (out / "bridges.only-none" / "model.safetensors").read_bytes() != (
         out / "bridges.only-translation" / "model.safetensors"
     ).read_bytes()

@@ -16,10 +16,11 @@ from semhub.lab.organs import SHELF
 LICENSE = "apache-2.0"
 CONTROLS = {
     "control:mispaired": (
-        "A hub-free control, grown by the same recipe as `semhub-text`: the same documents and tokens per language, but the "
-        "partner of every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside "
-        "one language only. It is a null for every measure that compares languages. It is not known to be hub-free: the structure "
-        "that languages share can align them without any bridge."
+        "A hub-free control, grown as `semhub-text` was, on the same mixture of languages and kinds of documents, but the partner of "
+        "every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside one language "
+        "only. No bridge helps it from one language to another, so it reads longer, and more sums, to know each as well. It is a null for "
+        "every measure that compares languages. It is not known to be hub-free: the structure that languages "
+        "share can align them without any bridge."
     ),
     "control:deranged": (
         "A control with a hub that is wrong on purpose, grown by the same recipe as `semhub-text`, but every bridge that touches "

@@ -25,6 +25,7 @@ TITLES = {
 }
 SENSES = ("image", "audio")
 POSITIONS = ("probe", "image", "last", None)
+SAID = {("without", "none"): "nothing left out", ("only", "none"): "no bridge"}
 
 
 def write_growth(folder: Path) -> Path:
@@ -76,13 +77,17 @@ def lines(table: pd.DataFrame, at: list[str], styles: dict) -> Iterable[Line]:
     for group, mine in table.groupby("group", sort=False):
         records = mine.to_dict("records")
         points = [_estimate(row, float(row[at[0]]) if over_numbers else None) for row in records]
-        rows = () if over_numbers else tuple(", ".join(f"{name.rpartition('.')[2]} {row[name]}" for name in at) for row in records)
+        rows = () if over_numbers else tuple(", ".join(_setting(name.rpartition(".")[2], row[name]) for name in at) for row in records)
         yield Line(_label(group), tuple(sorted(points, key=lambda p: p.at) if over_numbers else points), styles[_label(group)], rows)
 
 
 def _estimate(row: dict, at: float | None) -> Estimate:
     low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
     return Estimate(float(row["value"]), low, high, int(row["n"]), at)
+
+
+def _setting(key: str, value) -> str:
+    return SAID.get((key, value), f"{key} {value}")
 
 
 def _label(group: str) -> str:
