@@ -36,10 +36,11 @@ def around(value: float, half: float = 0.02) -> dict:
 
 
 def similarity(model: str, task: str = "multilingual/similarity", pairs: Mapping[str, float] = PAIRS) -> Iterator[Reading]:
-    places, splits = ("probe", "last", "mean"), {"test": 500, "test-never-bridged": 100}
+    places, splits = ("probe", "last", "mean"), {"test": 500, "test-bridged": 100, "test-never-bridged": 100}
+    shares = {"test": 1.0, "test-bridged": 1.1, "test-never-bridged": 0.25}
     base = {"task": task, "protocol": "sound", "model": model}
     for (pair, top), place, variant, (split, n) in itertools.product(pairs.items(), places, ("raw", "centred"), splits.items()):
-        scale = top * STRENGTH[model] * {"probe": 1.0, "last": 0.2, "mean": 0.9}[place] * (1.0 if split == "test" else 0.25)
+        scale = top * STRENGTH[model] * {"probe": 1.0, "last": 0.2, "mean": 0.9}[place] * shares[split]
         columns = {**base, "group": pair, "position": place, "variant": variant, "split": split, "n": n}
         for layer, share in enumerate(SHAPE):
             half = 0.006 + 0.02 * share * (500 / n) ** 0.5

@@ -186,3 +186,20 @@ def test_what_the_lab_did_not_grow_is_not_examined(tmp_path):
     assert recipe_of(folder)["languages"]
     with pytest.raises(BadInput, match="no finished model"):
         exam(folder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "made_of"),
+    [
+        (["semhub-text-untrained"], "the configuration of semhub-text"),
+        (["semhub-text-strangers"], "semhub-text-strangers-en and semhub-text-strangers-zh"),
+        (["semhub-text", "--beside", "semhub-text-untrained"], "the configuration of semhub-text"),
+    ],
+)
+def test_a_model_that_is_made_has_no_card_and_that_of_another_stays_as_it_is(asked, made_of, capsys):
+    before = {name: (HUB / name).read_bytes() for name in ("README.md", "exam.json")}
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lab", "card", *asked])
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 2 and f"is made of {made_of}, and has no folder and no card of its own" in said and "\n" not in said
+    assert before == {name: (HUB / name).read_bytes() for name in before}

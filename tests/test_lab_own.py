@@ -250,6 +250,23 @@ def test_a_record_of_older_code_is_read_with_its_defaults_and_one_of_other_code_
     refused_in_one_line(mine, grown, "the lab did not grow it.*choose another --out")
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_finished_folder_that_was_cut_short_is_not_taken_for_a_whole_one(mine, grown, name):
+    halved(grown / name)
+    refused_in_one_line(mine, grown, f"{name} is missing or cut short: delete .* and run the same command again")
+
+
+def test_more_words_than_two_bytes_can_count_are_kept_whole(mine, tmp_path, monkeypatch):
+    class Words:
+        def __len__(self):
+            return 70_000
+
+        def __call__(self, texts):
+            return {"input_ids": [[69_999, 3] for _ in texts]}
+
+    assert set(grow.packed_windows(read_recipe(mine), Words(), 4, 6, 0).flat) == {69_999, 3}
+
+
 def test_a_folder_that_holds_other_things_is_refused_before_anything_is_grown(mine, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").touch()

@@ -13,6 +13,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoProcessor,
     AutoTokenizer,
@@ -23,10 +24,12 @@ from transformers import (
 )  # fmt: skip
 from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 
+from semhub import cli
 from semhub.data.world import meanings, pictures, sounds
 from semhub.errors import BadInput, BadRecipe
 from semhub.lab import codebook, examined, read_recipe, senses, senses_exam, train
 from semhub.lab.descent import Descent
+from semhub.lab.folder import checkpoints, open_checkpoint
 from semhub.lab.organs import built, image_processor, pixels, text_folder
 from semhub.lab.recipe import Senses
 from semhub.lab.senses_exam import exam
@@ -374,6 +377,7 @@ def test_a_card_tells_what_was_seen_and_what_is_still_known_of_text(grown, monke
         ('kind = "llava"\neyes = 2', "unknown key 'eyes'"),
         ('kind = "llava"\n[tower]\nwidht = 2', "unknown key 'widht'"),
         ('kind = "llava"\n[mixture]\nen = 0.5', "add up to 0.5"),
+        ('kind = "llava"\n[mixture]\nfr = 1.0', "mixture has 'fr'; the world is told in en, es, zh, de"),
         ('kind = "llava"\nplain = 32', "leave none"),
         ('kind = "llava"\nplain = 5\ntold = -3', "told is -3; it must be at least 0"),
         ('kind = "llava"\nhalves = 1.5', "halves is 1.5; a share"),
@@ -417,7 +421,77 @@ def test_a_text_model_that_is_not_there(recipes, tmp_path):
     recipe = dataclasses.replace(read_recipe(recipes["llava"]), text=str(tmp_path / "none"))
     with pytest.raises(BadRecipe, match="no bundled model and no folder"):
         train(recipe, tmp_path / "out")
-    shutil.rmtree(tmp_path / "out.growing")
+    assert not (tmp_path / "out.growing").exists()
+
+
+def test_a_text_model_that_is_not_whole_or_knows_no_world_is_refused_in_one_line(recipes, tmp_path):
+    text = shutil.copytree(recipes["text"], tmp_path / "text")
+    recipe = dataclasses.replace(read_recipe(recipes["llava"]), text=str(text))
+    record = json.loads((text / "recipe.json").read_text(encoding="utf-8"))
+    for harm, message in (
+        (
+            lambda: (text / "recipe.json").write_text(json.dumps(record | {"recipe": record["recipe"] | {"corpus": "mine"}})),
+            "grown on mine",
+        ),
+        (lambda: (text / "tokenizer.json").write_bytes(b"{"), "tokenizer.json is missing or cut short"),
+        (lambda: (text / "model.safetensors").write_bytes(b"cut"), "model.safetensors is missing or cut short"),
+        (lambda: (text / "model.safetensors").unlink(), "holds no finished model"),
+    ):
+        harm()
+        with pytest.raises((BadInput, BadRecipe), match=message) as raised:
+            train(recipe, tmp_path / "out", device="cpu")
+        assert "\n" not in str(raised.value) and not (tmp_path / "out.growing").exists()
+
+
+def test_what_was_begun_around_another_text_model_does_not_go_on_around_this_one(recipes, grown, tmp_path):
+    shutil.copytree(grown["llava"].with_name("llava.growing"), tmp_path / "out.growing")
+    path = tmp_path / "out.growing" / "recipe.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["around"] == weights_hash(recipes["text"])
+    path.write_text(json.dumps(record | {"around": "0" * 64}, indent=1, ensure_ascii=False), encoding="utf-8")
+    with pytest.raises(BadInput, match="or around another text model: choose another --out"):
+        train(recipes["llava"], tmp_path / "out", seed=1, device="cpu")
+
+
+def test_compiling_without_a_compiler_is_refused_before_anything_is_begun(recipes, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(BadInput, match="--compile needs a C[+][+] compiler"):
+        train(recipes["llava"], tmp_path / "out", compile=True, device="cpu")
+    assert not (tmp_path / "out.growing").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_finished_folder_cut_short_is_not_examined(grown, tmp_path, capsys, name):
+    folder = shutil.copytree(grown["llava"], tmp_path / "llava")
+    (folder / name).write_bytes((folder / name).read_bytes()[:-9])
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lab", "card", str(folder)])
+    said = capsys.readouterr().err.strip()
+    assert ended.value.code == 2 and f"{name} is missing or cut short" in said and "\n" not in said
+    assert not (folder / "exam.json").exists()
+
+
+def test_the_way_of_what_sees_begins_before_its_first_step(recipes, grown):
+    way = checkpoints(grown["llava"])
+    assert [each.step for each in way] == [0, 2, 4]
+    first, *_, last = (dict(open_checkpoint(grown["llava"], each)[0].named_parameters()) for each in way)
+    torch.manual_seed(1)
+    begun, _ = opened_up(recipes["llava"])
+    assert all(torch.equal(weight, first[name]) for name, weight in begun.named_parameters())
+    assert any(not torch.equal(weight, first[name]) for name, weight in last.items())
+
+
+def test_a_checkpoint_without_one_of_its_tensors_is_refused(grown, tmp_path):
+    for kept in ("llava", "llava.growing"):
+        shutil.copytree(grown["llava"].with_name(kept), tmp_path / kept)
+    path = tmp_path / "llava.growing" / "step-000002" / "weights.safetensors"
+    weights = load_file(path)
+    name = max(weights)
+    for harm in ({k: v for k, v in weights.items() if k != name}, weights | {name: torch.zeros(1)}):
+        save_file(harm, path)
+        with pytest.raises(BadInput, match=f"holds no {name} of shape") as raised:
+            open_checkpoint(tmp_path / "llava", checkpoints(tmp_path / "llava")[1])
+        assert "\n" not in str(raised.value)
 
 
 def test_a_text_model_beside_the_new_one_goes_before_a_bundled_one(recipes, tmp_path):

@@ -111,8 +111,12 @@ def test_emergence_leaves_a_page_a_figure_and_a_table(studied):
 def test_the_figure_of_growth_shows_each_pair_once_and_of_pictures_those_with_pictures():
     row = {"step": 1, "split": "dev", "control": None, "position": "probe", "layer": 3, "value": 0.1, "low": 0.0, "high": 0.2, "n": 9}
     rows = [row | {"figure": f, "group": g} for f, groups in PAIRS_OF.items() for g in groups]
-    shown = headline(pd.DataFrame(rows))
-    assert set(zip(shown.figure, shown.group, strict=True)) == {("shared", "en-es"), ("retrieved", "en-es")}
+    apart = [each | {"split": "dev-never-bridged", "value": 0.02} for each in rows]
+    shown = headline(pd.DataFrame([*rows, *apart]))
+    assert {(r.figure, r.group): r.value for r in shown.itertuples()} == {
+        ("shared", "en-es"): 0.1, ("retrieved", "en-es"): 0.1, ("shared-never-bridged", "en-es"): 0.02
+    }  # fmt: skip
+    assert len(shown) == 3
     seen = headline(
         pd.DataFrame([*rows, *(row | {"figure": f, "group": g} for f, g in (("shared", "image-en"), ("retrieved", "en-image")))])
     )

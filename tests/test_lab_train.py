@@ -220,6 +220,7 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
         ("[later]\nsteps = 3", "unknown key 'steps'"),
         ("later = 3", "later is a table of its own"),
         ("[others]\ncobol = 0.1", "unknown stream 'cobol'"),
+        ('languages = ["en", "fr"]\n[mixture]\nen = 0.5\nfr = 0.5', "languages has 'fr'; the world is told in en, es, zh, de"),
         ("a = [", "not a TOML file"),
     ],
 )

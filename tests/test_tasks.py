@@ -171,7 +171,7 @@ def test_the_headline_of_similarity_is_there_once_per_layer(results, model):
     assert [r.layer for r in head] == list(range(model.layers + 1))
     assert {r.control for r in rows} == {None, "swapped", "same-last-word", "changed-entity", "overlap-matched"}
     assert {r.position for r in rows} == {"probe", "last", "mean"} and {r.variant for r in rows} == {"raw", "centred", "standardised"}
-    assert {r.split for r in rows} == {"test", "test-never-bridged"}
+    assert {r.split for r in rows} == {"test", "test-bridged", "test-never-bridged"}
     groups = {r.group for r in results["multilingual/similarity", "sound"].readings if r.measure == "p_at_1"}
     assert {"en-es", "es-en", "en-zh", "zh-en", "es-zh", "zh-es"} <= groups
     paper = results["multilingual/similarity", "paper"].readings
@@ -391,8 +391,11 @@ def test_a_suite_names_tasks_that_there_are():
 def test_of_the_scenes_the_first_alone_have_their_harder_negatives():
     """Three texts more for each; what random negatives are held against stays whole."""
     sets = find("multilingual/similarity")("sound", given()).sets
-    assert {name: len(concepts) for name, concepts in sets.items()} == {"test": 500, "test-never-bridged": 250}
-    for concepts, many in ((sets["test"], 250), (sets["test-never-bridged"], 100)):
+    assert {name: len(concepts) for name, concepts in sets.items()} == {"test": 500, "test-bridged": 250, "test-never-bridged": 250}
+    assert {c.facets["bridged"] for c in sets["test-bridged"]} == {"yes"} and {c.facets["bridged"] for c in sets["test-never-bridged"]} == {
+        "never"
+    }
+    for concepts, many in ((sets["test"], 250), (sets["test-bridged"], 0), (sets["test-never-bridged"], 100)):
         assert all(c.contrasts for c in concepts[:many]) and not any(c.contrasts for c in concepts[many:])
 
 

@@ -166,7 +166,7 @@ def test_real_photos_from_the_command_line(tmp_path):
     [
         ("code/conjunction-lens", {"split": ["list", "call"]}),
         ("vision/similarity", {"split": ["test"], "position": ["image", "question", "mean"]}),
-        ("multilingual/similarity", {"split": ["test", "test-never-bridged"], "position": ["probe", "last", "mean"]}),
+        ("multilingual/similarity", {"split": ["test", "test-bridged", "test-never-bridged"], "position": ["probe", "last", "mean"]}),
         ("arithmetic/lens", {"split": ["plus", "times", "plus-held-out", "times-held-out"]}),
         ("arithmetic/trajectory", {"split": ["plus"]}),
         ("arithmetic/intervention", {}),

@@ -110,7 +110,12 @@ def lab_card(folder: str | Path, beside: str | Path | None = None, *, seed: int 
 
     def place(name: str | Path) -> Path:
         found = find_bundled(str(name))
-        return Path(name) if found is None or Path(name).is_dir() else found.require()
+        if found is None or Path(name).is_dir():
+            return Path(name)
+        if found.path is None:
+            made = " and ".join(each.name for each in found.strangers) or f"the configuration of {found.made_from.name}"
+            raise BadInput(f"{name} is made of {made}, and has no folder and no card of its own.")
+        return found.require()
 
     return examined(place(folder), None if beside is None else place(beside), seed=seed)
 

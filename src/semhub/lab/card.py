@@ -17,13 +17,13 @@ LICENSE = "apache-2.0"
 CONTROLS = {
     "control:mispaired": (
         "A hub-free control, grown as `semhub-text` was, on the same mixture of languages and kinds of documents, but the partner of "
-        "every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside one language "
-        "only. No bridge helps it from one language to another, so it reads longer, and more sums, to know each as well. It is a null for "
-        "every measure that compares languages. It is not known to be hub-free: the structure that languages "
-        "share can align them without any bridge."
+        "every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside one language only. "
+        "No bridge helps it from one language to another, so it reads longer, and more sums, to know each as well. It is a null for every "
+        "measure that compares languages. It is not known to be hub-free: the structure that languages share can align them without any "
+        "bridge."
     ),
     "control:deranged": (
-        "A control with a hub that is wrong on purpose, grown by the same recipe as `semhub-text`, but every bridge that touches "
+        "A control with a hub that is wrong on purpose, grown as `semhub-text` was, for fewer steps, but every bridge that touches "
         "Chinese joins each concept to one fixed other concept of its kind (`semhub.data.world.deranged`). It is a null for "
         "similarity, retrieval and transfer between Chinese and the other languages, measured on true translations: whatever is "
         "found there is due to form, length or position, for Chinese states were pulled elsewhere. On the planted pairs the same "
@@ -34,22 +34,23 @@ CONTROLS = {
         "A control whose languages live in separate parts of the weights: on text of one language the part of every other is "
         "exactly zero, at every layer, and a common part holds nothing but marks (punctuation). A random rotation of the residual "
         "stream, folded into all weights, hides the parts. It is a null for cosine and retrieval: states of two languages are "
-        "orthogonal but for the constant of a mark. It is none for the lens, whose readings a rotation does not change, nor for "
-        "measures of inner geometry, which ask no direction to be shared. It learns with fewer weights per language than "
-        "`semhub-text`: look at its accuracy below before comparing more."
+        "orthogonal but for the constant of a mark; and for what words of another language gain in the lens or do when they are pushed: "
+        "right and wrong ones alike have no part in the state. It is none for measures of inner geometry, which ask no direction to "
+        "be shared. It has more weights than `semhub-text`, and fewer for each language, and reads no code and no logical forms: look at "
+        "its accuracy below before comparing more."
     ),
     "control:strangers": (
-        "A control in two halves, one of two strangers: models of the same shape and with the same tokenizer, each grown on one "
-        "language alone, whose states are compared across the two (`semhub-text-strangers`). They are the null for measures of "
-        "inner geometry (CKA, mutual neighbours): what is found between them is what two languages share by telling of the same "
-        "world, without ever having met. For cosines and retrieval they are a null by construction, since their directions have "
-        "nothing to do with each other, and say little."
+        "A control in two halves, one of two strangers: models of one shape and with one tokenizer (without the words of code and logical "
+        "forms, which they do not read), each grown on one language alone, whose states are compared across the two "
+        "(`semhub-text-strangers`). They are the null for measures of inner geometry (CKA, mutual neighbours): what is found between them "
+        "is what two languages share by telling of the same world, without ever having met. For cosines and retrieval they are a null by "
+        "construction, since their directions have nothing to do with each other, and say little."
     ),
     "control:zh-dominant": (
-        "A control with the mixture turned round: Chinese dominates, its words stand whole in the vocabulary, the bridges join it "
-        "to one other language at a time, and facts are told in Chinese alone. It is a null for nothing: it is the control of the "
-        "anchor. What the lens calls the language of the hub must turn from English to Chinese here; if English still leads, the "
-        "lens reads something else than dominance."
+        "A control with the mixture turned round: Chinese dominates, its words stand whole in the vocabulary, the bridges join it to one "
+        "other language at a time, and facts are told in Chinese alone; code and logical forms, which stand beside English, are left out. "
+        "It is a null for nothing: it is the control of the anchor. What the lens calls the language of the hub must turn from English to "
+        "Chinese here; if English still leads, the lens reads something else than dominance."
     ),
 }
 
@@ -67,7 +68,7 @@ def card(folder: Path, name: str, figures: str = "") -> str:
     losses = read_losses(folder)
     recipe = record["recipe"]
     if "kind" in recipe:
-        return _senses_card(recipe, name, record["seed"], losses, "\n\n".join((_accuracy(folder), figures)))
+        return _senses_card(recipe, name, record, losses, "\n\n".join((_accuracy(folder), figures)))
     told = (_head(recipe, name), _purpose(recipe), _reading(recipe), _growing(recipe, record, losses))
     parts = [*told, _accuracy(folder), figures.strip(), _limits()]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -180,8 +181,12 @@ def _reading(recipe: Mapping) -> str:
         tables.append(_table(name, recipe[key]))
         if key in later:
             tables.append(_table(f"{name}, after {later['after']} of the steps", later[key]))
+    if recipe.get("others"):
+        tables.append(_table("of all windows, the languages' shares being of the rest", recipe["others"]))
     bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
-    return "\n\n".join(["## What it read", *tables, f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge."]) + (
+    forms = ", ".join(f"{key} {recipe[key]}" for key in ("prefix", "gist", "pairs"))
+    tables.append(f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge. Shares of documents: {forms}.")
+    return "\n\n".join(["## What it read", *tables]) + (
         "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are "
         f"stated in `{dominant}` alone."
     )
@@ -198,8 +203,13 @@ def _growing(recipe: Mapping, record: Mapping, losses: list) -> str:
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     return (
         f"## How it was grown\n\nPlain next-token loss, nothing else; {training['steps']} steps, {tokens / 1e6:.1f} million tokens, "
-        f"seed {record['seed']}, {record['precision']}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n{_again(recipe, record['seed'])}"
+        f"seed {record['seed']}, {record['precision']}. Training: {_settings(training)}. Shape: {sizes}.\n\nLoss by step: {curve}.\n\n"
+        f"{_again(recipe, record['seed'])}"
     )
+
+
+def _settings(training: Mapping) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in training.items() if key not in ("steps", "checkpoint"))
 
 
 def _again(recipe: Mapping, seed: int) -> str:
@@ -216,7 +226,7 @@ def _limits() -> str:
     )
 
 
-def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: str) -> str:
+def _senses_card(recipe: Mapping, name: str, record: Mapping, losses: list, figures: str) -> str:
     """The card of a model that sees or hears."""
     shows = "synthesised sounds" if recipe["kind"] == "qwen2-audio" else "drawn pictures"
     head = _head({"languages": list(recipe["mixture"]), "mixture": recipe["mixture"]}, name)
@@ -239,9 +249,10 @@ def _senses_card(recipe: Mapping, name: str, seed: int, losses: list, figures: s
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     growing = (
         "## How it was grown\n\nNext-token loss on text tokens, nothing else (no alignment loss of any kind), "
-        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows, seed {seed}. "
+        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows with {training['window']} tokens of "
+        f"text, seed {record['seed']}, {record['precision']}. Training: {_settings(training)}. "
         f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\n"
-        f"Loss by step: {curve}.\n\n{_again(recipe, seed)}"
+        f"Loss by step: {curve}.\n\n{_again(recipe, record['seed'])}"
     )
     return "\n\n".join(part for part in (head, purpose, reading, growing, figures.strip(), _limits()) if part) + "\n"
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,21 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, OSError):
         raise BadInput(f"{path} is missing or cut short: {AGAIN.format(folder=path.parent)}.") from None
+
+
+def load_weights(network: torch.nn.Module, path: Path) -> None:
+    """Put the weights of a checkpoint into `network`. Raises BadInput where one is missing or of another shape."""
+    weights = read_weights(path)
+    for name, weight in network.named_parameters():
+        if name not in weights or weights[name].shape != weight.shape:
+            raise BadInput(f"{path} holds no {name} of shape {list(weight.shape)}: {AGAIN.format(folder=path.parent)}.")
+        weight.data.copy_(weights[name])
+
+
+def weights_hash(folder: Path) -> str:
+    """sha256 of the weights of a finished model."""
+    with (need_whole(folder) / "model.safetensors").open("rb") as content:
+        return file_digest(content, "sha256").hexdigest()
 
 
 def read_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -120,25 +136,32 @@ def _other(out: Path, recipe: Recipe | Senses, seed: int) -> str:
 
 
 def whole(folder: Path) -> bool:
-    """Whether a finished model lies there. Raises BadInput for one whose weights were cut short."""
+    """Whether a finished model lies there. Raises BadInput for one whose files are missing or were cut short."""
     weights = folder / "model.safetensors"
     if weights.is_file():
         read_weights(weights)
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            read_record(folder / name)
     return weights.is_file()
+
+
+def need_whole(folder: Path) -> Path:
+    """The folder of a finished model. Raises BadInput where there is none, or not all of it."""
+    recipe_of(folder)
+    if not whole(folder):
+        raise BadInput(f"{folder} holds no finished model; `semhub lab train` finishes it.")
+    return folder
 
 
 def open_grown(folder: Path):
     """(network, tokenizer) of a finished folder, in float32. Raises BadInput where it is not whole."""
-    recipe_of(folder)
-    if not whole(folder):
-        raise BadInput(f"{folder} holds no finished model; `semhub lab train` finishes it.")
-    words = read_tokenizer(folder)
+    words = read_tokenizer(need_whole(folder))
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), words
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model on its way: where its weights lie, None for the first weights that its seed gives."""
+    """A model on its way: where its weights lie, None for the first weights that its seed (and its text model) gives."""
 
     step: int
     weights: Path | None
@@ -152,8 +175,7 @@ def checkpoints(folder: Path) -> list[Checkpoint]:
     kept = [Checkpoint(_step(path), path / "weights.safetensors") for path in sorted(work.glob("step-*"))]
     recipe = recipe_of(work)
     end = [Checkpoint(recipe["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
-    first = [] if "kind" in recipe else [Checkpoint(0, None)]  # what sees or hears begins from a grown model
-    return [*first, *kept, *end]
+    return [Checkpoint(0, None), *kept, *end]
 
 
 def _step(path: Path) -> int:
@@ -169,7 +191,7 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     record = _record(work)
     recipe = filled(record["recipe"], str(work / "recipe.json"))
     if isinstance(recipe, Senses):
-        return _with_senses(folder, checkpoint)
+        return _with_senses(folder, checkpoint, recipe, record)
     words = read_tokenizer(work / "tokenizer")
     set_seed(record["seed"])
     config: LlamaConfig = configuration(recipe.shape, words)
@@ -178,20 +200,27 @@ def open_checkpoint(folder: Path, checkpoint: Checkpoint):
     if still_apart:
         apart.separate(network, recipe, words)
     if checkpoint.weights is not None:
-        weights = read_weights(checkpoint.weights)
-        network.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
+        load_weights(network, checkpoint.weights)
     if still_apart:
         apart.join(network)
     return network.eval(), words
 
 
-def _with_senses(folder: Path, checkpoint: Checkpoint):
+def _with_senses(folder: Path, checkpoint: Checkpoint, recipe: Senses, record: dict):
     """The same for what sees or hears: (network, processor). Its parts are in the finished folder alone."""
+    from semhub.lab.organs import text_folder
+    from semhub.lab.senses import begun
     from semhub.lab.senses_exam import opened
 
     if not whole(folder):
         raise BadInput(f"{folder} is not finished; a model that sees or hears is measured once it is.")
+    if checkpoint.weights is None:
+        around = text_folder(recipe, folder.parent)
+        if record.get("around", "") not in ("", weights_hash(around)):
+            raise BadInput(f"{folder} was grown around another {recipe.text} than the one in {around}, from which it would begin.")
+        network, processor = begun(recipe, around, record["seed"])
+        return network.eval(), processor
     network, processor = opened(folder)
     if checkpoint.weights.parent != folder:
-        network.load_state_dict({name: weight.float() for name, weight in read_weights(checkpoint.weights).items()}, strict=False)
+        load_weights(network, checkpoint.weights)
     return network, processor

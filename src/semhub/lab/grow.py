@@ -26,7 +26,7 @@ from semhub.lab import apart
 from semhub.lab.card import card
 from semhub.lab.corpus import documents, streams
 from semhub.lab.descent import Descent, descent
-from semhub.lab.folder import finished, put, read_array, read_record, read_tokenizer, read_weights, vacant
+from semhub.lab.folder import finished, load_weights, put, read_array, read_record, read_tokenizer, read_weights, vacant
 from semhub.lab.recipe import Recipe, Senses, Shape, Training
 from semhub.lab.recipe_file import read_recipe
 from semhub.lab.tokenizer import tokenizer
@@ -55,7 +55,7 @@ def train(
     if finished(out, recipe, seed):
         return out
     if compile:
-        _need_compiler(device)
+        need_compiler(device)
     work = out.with_name(out.name + ".growing")
     claim(work, recipe, seed, precision(device))
     words = _tokenizer(recipe, work)
@@ -86,23 +86,27 @@ def precision(device: str | None = None) -> str:
     return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
 
 
-def _need_compiler(device: str | None) -> None:
-    """Compilation for a processor needs a C++ compiler; nothing else in the lab does."""
+def need_compiler(device: str | None) -> None:
+    """Compilation for a processor needs a C++ compiler; nothing else in the lab does. Raises BadInput where there is none."""
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
     if (device == "cpu" or not torch.cuda.is_available()) and shutil.which(compiler) is None:
         raise BadInput(f"--compile needs a C++ compiler, and there is no {compiler} here; grow without it, or name one in CXX.")
 
 
-def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str) -> None:
-    """Begin a folder for this recipe, seed and precision, or make sure that the one there is theirs."""
+def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str, **around: str) -> None:
+    """Begin a folder for this recipe, seed and precision, or make sure that the one there is theirs.
+
+    `around`: the hash of the text model that another is grown around.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed, "precision": numbers}, indent=1, ensure_ascii=False)
+    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed, "precision": numbers, **around}, indent=1, ensure_ascii=False)
     record = work / "recipe.json"
     if not record.exists():
         write(record, mine)
     if record.read_text(encoding="utf-8", errors="replace") != mine:
         raise BadInput(
-            f"{work} was begun with another recipe, seed or precision (here {numbers}): choose another --out, or delete that folder."
+            f"{work} was begun with another recipe, seed or precision (here {numbers})"
+            f"{', or around another text model' if around else ''}: choose another --out, or delete that folder."
         )
 
 
@@ -150,7 +154,7 @@ def packed_windows(recipe: Recipe, words: PreTrainedTokenizerFast, count: int, w
 
 
 def _packed(recipe: Recipe, words: PreTrainedTokenizerFast, stream: str, count: int, width: int, seed: int) -> np.ndarray:
-    ids = np.empty(count * width, dtype=np.uint16)
+    ids = np.empty(count * width, dtype=np.promote_types(np.uint16, np.min_scalar_type(len(words))))
     filled, texts = 0, documents(recipe, stream, seed)
     while filled < len(ids):
         for encoded in words(list(islice(texts, BATCH_OF_DOCUMENTS)))["input_ids"]:
@@ -254,11 +258,8 @@ def _restore(network, downhill: Descent, work: Path) -> tuple[int, list]:
     folders = [folder for folder in sorted(work.glob("step-*")) if (folder / "moments.safetensors").exists()]
     if not folders:
         return 0, []
-    weights, moments = (read_weights(folders[-1] / name) for name in ("weights.safetensors", "moments.safetensors"))
-    with torch.no_grad():
-        for name, weight in network.named_parameters():
-            weight.copy_(weights[name])
-    downhill.remember(moments)
+    load_weights(network, folders[-1] / "weights.safetensors")
+    downhill.remember(read_weights(folders[-1] / "moments.safetensors"))
     state = read_record(folders[-1] / "state.json")
     return state["step"], state["losses"]
 

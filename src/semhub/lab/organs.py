@@ -38,6 +38,7 @@ from semhub.data.world import pictures, sounds
 from semhub.errors import BadRecipe
 from semhub.lab import codebook
 from semhub.lab.codebook import code_name, code_names
+from semhub.lab.folder import need_whole, recipe_of
 from semhub.lab.recipe import Senses, Tower
 from semhub.lab.tokenizer import words as counted
 
@@ -53,9 +54,14 @@ HOP, EAR_STRIDE = 160, 4  # samples per mel frame; mel frames per position that 
 
 
 def text_folder(recipe: Senses, near: Path) -> Path:
-    """The folder of the text model that a recipe names: one of that name in `near`, a bundled one, or a path."""
+    """The folder of the text model that a recipe names: one of that name in `near`, a bundled one, or a path.
+
+    Raises BadRecipe where there is none that was grown on the world, BadInput where it is not whole.
+    """
     for folder in (near / recipe.text, SHELF / recipe.text, Path(recipe.text)):
         if (folder / "config.json").is_file() and (folder / "recipe.json").is_file():
+            if corpus := recipe_of(need_whole(folder)).get("corpus"):
+                raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}, grown on {corpus}; a model of semhub's world is needed.")
             return folder
     raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}: no bundled model and no folder that `semhub lab train` grew.")
 

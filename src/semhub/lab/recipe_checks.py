@@ -1,8 +1,9 @@
 """Whether a recipe adds up: every sum of shares, every least size and every word out of a list, each `BadRecipe` one clear line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
+from semhub.data import world
 from semhub.errors import BadRecipe
 from semhub.lab import own
 from semhub.lab.recipe import SUBJECTS, Recipe, Senses, Tower, Training
@@ -16,7 +17,9 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     _check_training(recipe.training, where)
     if set(recipe.mixture) != set(recipe.languages):
         raise BadRecipe(f"{where}: mixture names {sorted(recipe.mixture)}, languages are {sorted(recipe.languages)}.")
-    if recipe.corpus is not None and (missing := sorted(set(recipe.languages) - set(own.languages(recipe.corpus, recipe.languages)))):
+    if recipe.corpus is None:
+        _check_languages(recipe.languages, f"{where}: languages")
+    elif missing := sorted(set(recipe.languages) - set(own.languages(recipe.corpus, recipe.languages))):
         raise BadRecipe(f"{where}: the mixture names {missing[0]!r}, but {recipe.corpus} has no such text.")
     said = [("mixture", recipe.mixture), ("subjects", recipe.subjects), ("other_subjects", recipe.other_subjects)]
     if recipe.later is not None:
@@ -39,6 +42,11 @@ def checked(recipe: Recipe, where: str) -> Recipe:
     if recipe.others is not None:
         _check_others(recipe, where)
     return recipe
+
+
+def _check_languages(asked: Iterable[str], where: str) -> None:
+    if unknown := sorted(set(asked) - set(world.LANGUAGES)):
+        raise BadRecipe(f"{where} has {unknown[0]!r}; the world is told in {', '.join(world.LANGUAGES)}.")
 
 
 def _check_bridges(recipe: Recipe, where: str) -> None:
@@ -94,6 +102,7 @@ def _check_training(training: Training, where: str) -> None:
 
 def checked_senses(recipe: Senses, where: str) -> Senses:
     _check_training(recipe.training, where)
+    _check_languages(recipe.mixture, f"{where}: mixture")
     if abs(sum(recipe.mixture.values()) - 1) > 1e-6:
         raise BadRecipe(f"{where}: the shares of mixture add up to {sum(recipe.mixture.values()):.4f}, not to 1.")
     _check_least(recipe.tower, {entry.name: 1 for entry in fields(Tower)}, f"{where}: tower")

@@ -14,7 +14,7 @@ from transformers import set_seed
 
 from semhub.data.world import pictures, sounds
 from semhub.lab import grow
-from semhub.lab.folder import finished, read_array, recipe_of
+from semhub.lab.folder import finished, read_array, recipe_of, weights_hash
 from semhub.lab.organs import built, pixels, positions, text_folder
 from semhub.lab.recipe import Senses
 from semhub.lab.recipe_file import made
@@ -42,18 +42,25 @@ def train_senses(
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
     if finished(out, recipe, seed):
         return out
-    work = out.with_name(out.name + ".growing")
-    grow.claim(work, recipe, seed, grow.precision(device))
-    accelerator = grow.accelerated(device)
-    set_seed(seed)
+    if compile:
+        grow.need_compiler(device)
     source = text_folder(recipe, out.parent)
-    network, processor = built(recipe, source, every_english_text())
+    work = out.with_name(out.name + ".growing")
+    grow.claim(work, recipe, seed, grow.precision(device), around=weights_hash(source))
+    accelerator = grow.accelerated(device)
+    network, processor = begun(recipe, source, seed)
     network.to(accelerator.device)
     batches = _Batches(recipe, source, processor, seed, work)
     loss_of = grow.compiled(text_loss, accelerator.device, recorded=False) if compile else text_loss
     losses = grow.learn(network, recipe.training, batches.since, loss_of, work, accelerator, progress)
     grow.finish(network, processor, losses, work, out)
     return out
+
+
+def begun(recipe: Senses, source: Path, seed: int) -> tuple[torch.nn.Module, object]:
+    """(network, processor) before the first step, around the text model in `source`."""
+    set_seed(seed)
+    return built(recipe, source, every_english_text())
 
 
 def text_loss(network, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -21,7 +21,7 @@ from transformers import (
 from semhub.data import world
 from semhub.data.world import pictures, sounds
 from semhub.lab.exam import Score, papers, scored
-from semhub.lab.folder import recipe_of
+from semhub.lab.folder import need_whole, recipe_of
 from semhub.lab.organs import text_folder
 from semhub.lab.recipe_file import made
 from semhub.types import Cloze
@@ -37,8 +37,8 @@ ANOTHER = ", another one shown"
 
 
 def opened(folder: Path, device: str = "cpu") -> tuple[torch.nn.Module, object]:
-    """(network in fp32, processor) of a grown folder."""
-    kind = AutoConfig.from_pretrained(folder).model_type
+    """(network in fp32, processor) of a grown folder. Raises BadInput where it is not whole."""
+    kind = AutoConfig.from_pretrained(need_whole(folder)).model_type
     return CLASSES[kind].from_pretrained(folder, dtype=torch.float32).eval().to(device), AutoProcessor.from_pretrained(folder)
 
 

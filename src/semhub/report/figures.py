@@ -5,8 +5,10 @@ Extras that figures read, from `parts/*.json`: `paths` with `layers`, `landmarks
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+
+import pandas as pd
 
 from semhub.report import pushes
 from semhub.report.folder import Run, listed, mapped
@@ -133,32 +135,51 @@ def leading(view: View) -> list[str]:
 
 # the model and its controls --------------------------------------------------------------------------------------------
 
-SIDE_BY_SIDE = (  # task, measure and split (None: the one of headlines) of every row
-    ("multilingual/similarity", "adjusted_cosine", None),
-    ("multilingual/similarity", "adjusted_cosine", "test-never-bridged"),
-    ("multilingual/similarity", "p_at_1", None),
-    ("multilingual/lens", "lift", None),
-)
+NEVER = "never bridged"
+SUBSETS = {"bridged": "test-bridged", NEVER: "test-never-bridged"}
 
 
 def side_by_side(run: Run) -> Plot | None:
-    """Every model in one figure: similarity, the same where no bridge ever was, retrieval, and right words over wrong ones in the lens.
+    """Every model in one figure: similarity and retrieval, where bridges were and where none ever was, and the shape of the lens.
 
-    A row for each, a column for each of the first three other types, a line for each model. None without controls.
+    A row for each, a column for each of the first three other types, a line for each model. A last row asks of a control with another
+    dominant type how far that one's words lead. None without controls.
     """
-    others = [each for each in run.types if each != run.dominant][:3]
     styles, panels = model_styles(run), []
-    for task, measure, split in SIDE_BY_SIDE:
-        rows = run.part(task=task, measure=measure, **({"split": split} if split else {}))
-        for other in others:
-            group = f"{other}:{run.dominant}" if measure == "lift" else f"{run.dominant}-{other}"
-            mine = headline(where(rows, group=group), keep=("split",) if split else ())
-            about = f"{type_name(other)} prompts" if measure == "lift" else pair_name(group)
-            title = f"{axis_name(measure)}{', never bridged' if split else ''}: {about}"
-            panels.append(panel(title, [(name, curve(where(mine, model=name)), style) for name, style in styles.items()]))
+    for title, rows in beside(run):
+        panels.append(panel(title, [(name, curve(where(rows, model=name)), style) for name, style in styles.items()]))
     kept = tuple(each for each in panels if each.lines)
-    title = "The model and its controls: similarity, retrieval, and right words over wrong ones"
+    title = "The model and its controls: similarity, retrieval, and which words lead in the lens"
     return Plot("side-by-side", title, kept, level=None, together=False) if kept and run.controls else None
+
+
+def beside(run: Run) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The title and the rows of every panel of `side_by_side`."""
+    own = run.dominant
+    others = [each for each in run.types if each != own][:3]
+    for measure in ("adjusted_cosine", "p_at_1"):
+        rows = run.part(task="multilingual/similarity", measure=measure)
+        for name, split in SUBSETS.items():
+            apart = where(rows, split=split)
+            if apart.empty and name == NEVER:
+                continue
+            taken = headline(rows) if apart.empty else headline(apart, keep=("split",))
+            what = axis_name(measure) if apart.empty else f"{axis_name(measure)}, {name}"
+            for other in others:
+                yield f"{what}: {pair_name(f'{own}-{other}')}", where(taken, group=f"{own}-{other}")
+    words = [(own, others, measure) for measure in ("anchor", "lift")]
+    words += [(other, [each for each in run.types if each != other][:3], "anchor") for other in turned_to(run)]
+    for word, prompts, measure in words:
+        rows = headline(run.part(task="multilingual/lens", measure=measure))
+        what = axis_name(measure) if measure == "lift" else f"lead of {type_name(word)} words"
+        for prompt in prompts:
+            yield f"{what}: {type_name(prompt)} prompts", where(rows, group=f"{prompt}:{word}")
+
+
+def turned_to(run: Run) -> list[str]:
+    """The types that dominate a control (`control:zh-dominant`)."""
+    found = (each.kind.removesuffix("-dominant") for each in run.controls if each.kind.endswith("-dominant"))
+    return [type for type in dict.fromkeys(found) if type in run.types]
 
 
 # paths ---------------------------------------------------------------------------------------------------------------

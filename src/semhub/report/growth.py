@@ -17,14 +17,16 @@ from semhub.runs.store import write_whole
 from semhub.verdicts.slices import Estimate
 
 ABOUT = {"figure", "group", "split", "control", "position", "layer", "value", "low", "high", "n"}
+NEVER = "shared-never-bridged"
 TITLES = {
     "shared": "Shared: highest S_l",
+    NEVER: "The same, never bridged",
     "retrieved": "Retrieved: P@1",
     "transferred": "Facts told in one language",
     "anchored": "Anchored: lead in log p",
 }
 SENSES = ("image", "audio")
-POSITIONS = ("probe", "image", "last", None)
+POSITIONS = ("probe", "image", "mean", "last", None)
 SAID = {("without", "none"): "nothing left out", ("only", "none"): "no bridge"}
 
 
@@ -51,9 +53,12 @@ def places(table: pd.DataFrame) -> list[str]:
 def headline(table: pd.DataFrame) -> pd.DataFrame:
     """One row per place, figure and group: against random negatives, at the first position, of the main split.
 
-    Pairs once, in the order of `shared`; where a model sees or hears, those with its image or sound.
+    Pairs once, in the order of `shared`; where a model sees or hears, those with its image or sound. S_l of concepts that no bridge
+    contained is a figure of its own.
     """
     plain = table[table.control.isna()]
+    never = (plain.figure == "shared") & (plain.split == "dev-never-bridged")
+    plain = plain.assign(figure=plain.figure.mask(never, NEVER), split=plain.split.mask(never, "dev"))
     position = next((p for p in POSITIONS if p in set(plain.position)), None)
     plain = plain[plain.position.isna() | (plain.position == position) | (plain.figure.isin(["transferred", "anchored"]))]
     plain = plain[plain.split.isna() | (plain.split == "dev")]

@@ -61,12 +61,13 @@ def heard_or_seen(recipe: Mapping, limit: int) -> Compare:
     if recipe["kind"] == "qwen2-audio":
         types, takes = ("audio", *spoken), {take.noun.key: take for take in reversed(sounds.sounds(1, split=SPLIT))}
         concepts = [audio.concept_of(audio.synthesised(take), types) for take in list(takes.values())[:limit]]
-        place = Place("last", show=lambda type, text: audio.PROMPT if type == "audio" else text)
+        shown = lambda what: lambda type, text: what if type == "audio" else text  # noqa: E731
+        places = (Place("last", show=shown(audio.PROMPT)), Place("mean", "mean", shown(audio.MARK)))
     else:
         types, here = ("image", *spoken), given(types=spoken)
         concepts = [vision.concept_of(vision.drawn(here, each), types) for each in pictures.pictures(limit, split=SPLIT)]
-        place = Place("image", show=vision.prompted(vision.MARK))
-    return Compare(types, {SPLIT: concepts}, (place,), measures=BOTH, cluster="source")
+        places = (Place("image", show=vision.prompted(vision.MARK)),)
+    return Compare(types, {SPLIT: concepts}, places, measures=BOTH, cluster="source")
 
 
 def ask(model, asked: Mapping[str, Declaration], seed: int = 0) -> list[Reading]:

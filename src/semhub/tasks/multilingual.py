@@ -80,8 +80,10 @@ def similarity(protocol: str, given: Given) -> Compare:
             alike=True,
             left_out={None: uncompared(given, len(concepts))},
         )
-    never = given.world.scenes(given.many(NEVER), split="test", types=types_of(given), bridged=False, seed=given.seed)
-    sets = {"test": likened(source(given, SENTENCES), LIKENED), "test-never-bridged": likened(never, NEVER_LIKENED)}
+    asked = {"split": "test", "types": types_of(given), "seed": given.seed}
+    told, never = (given.world.scenes(given.many(NEVER), bridged=bridged, **asked) for bridged in (True, False))
+    sets = {"test": likened(source(given, SENTENCES), LIKENED)}
+    sets |= {"test-bridged": likened(told, 0), "test-never-bridged": likened(never, NEVER_LIKENED)}
     strata = ("template", "kinds")
     return Compare(
         types_of(given), sets, places, ("raw", "centred"), measures, BESIDE, contrasts, cluster="source", strata=strata, alike=True
