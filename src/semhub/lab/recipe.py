@@ -111,6 +111,7 @@ class Recipe:
 
     `others`: shares of all windows for `code`, `formula`, `en=code` and `en=formula`, taken from all languages alike.
     `role`: what the model is for (`hub`, `control:...`); by default what its bridges make of it.
+    `world`: seeds what is drawn; there is one world.
     `corpus`: a folder with text of each language, or a data set id, instead of the world; `languages` are those found there.
     `apart`: attention heads of each language, which then keeps to a part of the weights of its own.
     `later`: other shares of subjects from some step on (what is hard, once what it rests on is known).
