@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from semhub.data import world
 from semhub.data.world import lexicon
 from semhub.errors import BadInput, BadRecipe, UnknownName
-from semhub.lab import read_recipe, train
+from semhub.lab import grow, read_recipe, train
 from semhub.lab.corpus import streams
 from semhub.lab.grow import _batches, _corpus, _mingled, packed_windows, precision, rate
 from semhub.lab.recipe_file import RECIPES
@@ -76,6 +77,14 @@ def test_a_grown_model_is_an_ordinary_folder(grown):
 def test_two_runs_of_a_recipe_give_the_same_weights_and_another_seed_others(tiny, grown, tmp_path):
     assert weights_hash(train(tiny, tmp_path / "again", seed=1, device="cpu")) == weights_hash(grown)
     assert weights_hash(train(tiny, tmp_path / "other", seed=2, device="cpu")) != weights_hash(grown)
+
+
+def test_the_time_left_does_not_count_a_first_step_that_was_compiled(tiny, tmp_path, monkeypatch):
+    clock, said = iter([0, 100, *range(102, 1000, 2)]), []
+    monkeypatch.setattr(grow, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    train(tiny, tmp_path / "out", device="cpu", progress=lambda step, steps, loss, left: said.append((step, left)))
+    steps = read_recipe(tiny).training.steps
+    assert said == [(step, 2 * (steps - step)) for step in range(2, steps + 1)]
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tiny, grown, tmp_path):

@@ -105,7 +105,7 @@ def growing() -> Iterator[Callable]:
 
     columns = (TextColumn("growing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None)
+        bar = progress.add_task("documents first", total=None)
         yield lambda step, steps, loss, left: progress.update(
             bar, completed=step, total=steps, description=f"{duration(left)} left, loss {loss:.3f}"
         )

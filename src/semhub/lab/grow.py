@@ -48,7 +48,9 @@ def train(
     """Grow the model of a recipe into `out` and return that folder.
 
     The same call again goes on from the last checkpoint; a finished folder is left as it is.
-    `progress(step, steps, loss, seconds_left)` is called about every second. Raises BadInput where `out` holds anything else.
+    `progress(step, steps, loss, seconds_left)` is called about every second, from the second step on.
+
+    Raises BadInput where `out` holds anything else.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
@@ -210,7 +212,7 @@ def learn(network, training: Training, batches: Batches, loss_of: Callable, work
     downhill = descent(network, training.rate, training.weight_decay, training.optimizer == "muon")
     start, losses = _restore(network, downhill, work)
     network.train()
-    began, said = time.monotonic(), time.monotonic()
+    began = said = time.monotonic()
     for step, batch in enumerate(batches(start), start=start):
         with accelerator.autocast():
             loss = loss_of(network, send_to_device(batch, accelerator.device))
@@ -219,9 +221,12 @@ def learn(network, training: Training, batches: Batches, loss_of: Callable, work
             downhill.step(rate(step, training.steps, training.warmup), training.rate)
         if step % 50 == 0:
             losses.append([step, round(loss.item(), 4)])
-        if progress and time.monotonic() - said > 1:
-            said, done = time.monotonic(), step + 1 - start
-            progress(step + 1, training.steps, loss.item(), (said - began) / done * (training.steps - step - 1))
+        now = time.monotonic()
+        if step == start:
+            began = now  # a first step that is compiled tells nothing of the others
+        elif progress and now - said > 1:
+            said = now
+            progress(step + 1, training.steps, loss.item(), (now - began) / (step - start) * (training.steps - step - 1))
         if (step + 1) % training.checkpoint == 0 and step + 1 < training.steps:
             _save(network, downhill, step + 1, losses, work)
     return losses
