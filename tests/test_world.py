@@ -100,7 +100,10 @@ def test_english_a_and_an():
 
 # Words of the lexicon that a dictionary gives with "an"; and beginnings that are spelled with a vowel and spoken with a consonant, or the
 # other way round.
-AN = set("accordion atmosphere aunt elephant entrance island oak octopus old organ owl umbrella uncle".split())
+AN = set(
+    "accordion atmosphere awful excellent impressive aunt elephant entrance "
+    "island oak octopus old organ owl ugly umbrella uncle unpleasant".split()
+)
 SPELLED_OTHERWISE = ("eu", "ewe", "hono", "hour", "heir", "one", "uni", "use", "usu", "uti", "ute")
 
 
