@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoTokenizer
 
+import semhub
 from semhub.data import world
 from semhub.lab import read_recipe
 from semhub.lab.card import card as folder_card
@@ -35,6 +36,12 @@ def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
     grown = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
     assert made(grown, model.name) == made(json.loads(json.dumps(read_recipe(model.name).as_dict())), model.name)
     assert model.name in (model.path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", bundled(), ids=lambda model: model.name)
+def test_every_name_opens_as_a_real_model_would(model):
+    found = semhub.load(model.name)
+    assert (found.name, found.role, found.certificate.passed) == (model.name, model.role, True)
 
 
 @pytest.mark.parametrize("model", STORED, ids=lambda model: model.name)
