@@ -256,7 +256,7 @@ def test_a_finished_folder_that_was_cut_short_is_not_taken_for_a_whole_one(mine,
     refused_in_one_line(mine, grown, f"{name} is missing or cut short: delete .* and run the same command again")
 
 
-def test_more_words_than_two_bytes_can_count_are_kept_whole(mine, tmp_path, monkeypatch):
+def test_more_words_than_two_bytes_can_count_are_kept_whole(mine):
     class Words:
         def __len__(self):
             return 70_000

@@ -428,11 +428,10 @@ def test_a_text_model_that_is_not_whole_or_knows_no_world_is_refused_in_one_line
     text = shutil.copytree(recipes["text"], tmp_path / "text")
     recipe = dataclasses.replace(read_recipe(recipes["llava"]), text=str(text))
     record = json.loads((text / "recipe.json").read_text(encoding="utf-8"))
+    own, seeing = (record | {"recipe": record["recipe"] | more} for more in ({"corpus": "mine"}, {"kind": "llava"}))
     for harm, message in (
-        (
-            lambda: (text / "recipe.json").write_text(json.dumps(record | {"recipe": record["recipe"] | {"corpus": "mine"}})),
-            "grown on mine",
-        ),
+        (lambda: (text / "recipe.json").write_text(json.dumps(own)), "grown on mine"),
+        (lambda: (text / "recipe.json").write_text(json.dumps(seeing)), "grown on what it sees or hears"),
         (lambda: (text / "tokenizer.json").write_bytes(b"{"), "tokenizer.json is missing or cut short"),
         (lambda: (text / "model.safetensors").write_bytes(b"cut"), "model.safetensors is missing or cut short"),
         (lambda: (text / "model.safetensors").unlink(), "holds no finished model"),
@@ -471,26 +470,41 @@ def test_a_finished_folder_cut_short_is_not_examined(grown, tmp_path, capsys, na
     assert not (folder / "exam.json").exists()
 
 
-def test_the_way_of_what_sees_begins_before_its_first_step(recipes, grown):
-    way = checkpoints(grown["llava"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_way_of_what_sees_or_hears_begins_before_its_first_step(kind, recipes, grown):
+    way = checkpoints(grown[kind])
     assert [each.step for each in way] == [0, 2, 4]
-    first, *_, last = (dict(open_checkpoint(grown["llava"], each)[0].named_parameters()) for each in way)
+    first, *_, last = (dict(open_checkpoint(grown[kind], each)[0].named_parameters()) for each in way)
     torch.manual_seed(1)
-    begun, _ = opened_up(recipes["llava"])
+    begun, _ = opened_up(recipes[kind])
     assert all(torch.equal(weight, first[name]) for name, weight in begun.named_parameters())
     assert any(not torch.equal(weight, first[name]) for name, weight in last.items())
 
 
-def test_a_checkpoint_without_one_of_its_tensors_is_refused(grown, tmp_path):
+def test_a_finished_model_is_not_taken_for_one_around_another_text_model(recipes, grown, tmp_path):
     for kept in ("llava", "llava.growing"):
         shutil.copytree(grown["llava"].with_name(kept), tmp_path / kept)
-    path = tmp_path / "llava.growing" / "step-000002" / "weights.safetensors"
+    for path in (tmp_path / "llava" / "recipe.json", tmp_path / "llava.growing" / "recipe.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(record | {"around": "0" * 64}), encoding="utf-8")
+    with pytest.raises(BadInput, match="grown around another .*text: choose another --out"):
+        train(recipes["llava"], tmp_path / "llava", seed=1, device="cpu")
+    assert [each.step for each in checkpoints(tmp_path / "llava")] == [2, 4], "where it began is not known any more"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_without_one_of_its_tensors_is_refused(kind, grown, tmp_path):
+    for kept in (kind, f"{kind}.growing"):
+        shutil.copytree(grown[kind].with_name(kept), tmp_path / kept)
+    path = tmp_path / f"{kind}.growing" / "step-000002" / "weights.safetensors"
+    at = checkpoints(tmp_path / kind)[1]
+    assert at.weights == path
     weights = load_file(path)
     name = max(weights)
     for harm in ({k: v for k, v in weights.items() if k != name}, weights | {name: torch.zeros(1)}):
         save_file(harm, path)
         with pytest.raises(BadInput, match=f"holds no {name} of shape") as raised:
-            open_checkpoint(tmp_path / "llava", checkpoints(tmp_path / "llava")[1])
+            open_checkpoint(tmp_path / kind, at)
         assert "\n" not in str(raised.value)
 
 

@@ -123,6 +123,23 @@ def test_the_figure_of_growth_shows_each_pair_once_and_of_pictures_those_with_pi
     assert set(zip(seen.figure, seen.group, strict=True)) == {("shared", "image-en")}
 
 
+@pytest.mark.parametrize(("group", "shown"), [("audio-en", "mean"), ("en-fr", "last"), ("image-en", "last")])
+def test_the_figure_of_growth_shows_sounds_at_the_mean_of_their_positions(group, shown):
+    row = {
+        "step": 1,
+        "figure": "shared",
+        "group": group,
+        "split": "dev",
+        "control": None,
+        "layer": 3,
+        "value": 0.1,
+        "low": 0.0,
+        "high": 0.2,
+    }
+    found = headline(pd.DataFrame([row | {"position": position, "n": 9} for position in ("last", "mean")]))
+    assert list(found.position) == [shown]
+
+
 PAIRS_OF = {"shared": ("en-es",), "retrieved": ("en-es", "es-en")}
 
 

@@ -16,7 +16,7 @@ from semhub.lab.organs import SHELF
 LICENSE = "apache-2.0"
 CONTROLS = {
     "control:mispaired": (
-        "A hub-free control, grown as `semhub-text` was, on the same mixture of languages and kinds of documents, but the partner of "
+        "A hub-free control, grown as `semhub-text` was, on the same mixture of languages, but the partner of "
         "every bridge (translation, dictionary line, switched word) is a random other meaning, and digits stand beside one language only. "
         "No bridge helps it from one language to another, so it reads longer, and more sums, to know each as well. It is a null for every "
         "measure that compares languages. It is not known to be hub-free: the structure that languages share can align them without any "
@@ -182,9 +182,9 @@ def _reading(recipe: Mapping) -> str:
         if key in later:
             tables.append(_table(f"{name}, after {later['after']} of the steps", later[key]))
     if recipe.get("others"):
-        tables.append(_table("of all windows, the languages' shares being of the rest", recipe["others"]))
+        tables.append(_table("stream (shares of all windows; the languages share the rest)", recipe["others"]))
     bridges = ", ".join(f"{key} {value}" for key, value in recipe["bridges"].items())
-    forms = ", ".join(f"{key} {recipe[key]}" for key in ("prefix", "gist", "pairs"))
+    forms = ", ".join(f"{key} {recipe[key]}" for key in ("prefix", "gist", "pairs") if key in recipe)
     tables.append(f"Bridges: {bridges}. A fifth of the concepts of every kind stands in no bridge. Shares of documents: {forms}.")
     return "\n\n".join(["## What it read", *tables]) + (
         "\n\nHeld out by meaning, in every type and every bridge: a fifth of scenes, sums and visits; of the facts, two fifths are "
@@ -209,7 +209,8 @@ def _growing(recipe: Mapping, record: Mapping, losses: list) -> str:
 
 
 def _settings(training: Mapping) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in training.items() if key not in ("steps", "checkpoint"))
+    told = {key: value for key, value in training.items() if key not in ("steps", "checkpoint") and value != 0}
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in told.items())
 
 
 def _again(recipe: Mapping, seed: int) -> str:
@@ -249,8 +250,8 @@ def _senses_card(recipe: Mapping, name: str, record: Mapping, losses: list, figu
     curve = " ".join(f"{step}: {loss:.2f}" for step, loss in losses[:: max(1, len(losses) // 12)])
     growing = (
         "## How it was grown\n\nNext-token loss on text tokens, nothing else (no alignment loss of any kind), "
-        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows with {training['window']} tokens of "
-        f"text, seed {record['seed']}, {record['precision']}. Training: {_settings(training)}. "
+        f"of the new part and of the language model together; {training['steps']} steps of {rows} rows (beside what is shown at most "
+        f"{training['window']} tokens of text), seed {record['seed']}, {record['precision']}. Training: {_settings(training)}. "
         f"Tower: {', '.join(f'{key} {value}' for key, value in recipe['tower'].items())}.\n\n"
         f"Loss by step: {curve}.\n\n{_again(recipe, record['seed'])}"
     )

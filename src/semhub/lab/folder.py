@@ -140,8 +140,10 @@ def whole(folder: Path) -> bool:
     weights = folder / "model.safetensors"
     if weights.is_file():
         read_weights(weights)
-        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-            read_record(folder / name)
+        if (folder / "recipe.json").is_file():
+            needed = {folder / name for name in ("config.json", "tokenizer.json", "tokenizer_config.json")}
+            for path in sorted(needed.union(folder.glob("*config.json"))):
+                read_record(path)
     return weights.is_file()
 
 
@@ -173,9 +175,18 @@ def checkpoints(folder: Path) -> list[Checkpoint]:
     if not (work / "recipe.json").is_file():
         raise BadInput(f"{work} is not there: the checkpoints of {folder} lie in it while and after it is grown.")
     kept = [Checkpoint(_step(path), path / "weights.safetensors") for path in sorted(work.glob("step-*"))]
-    recipe = recipe_of(work)
+    record = _record(work)
+    recipe = record["recipe"]
     end = [Checkpoint(recipe["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
-    return [Checkpoint(0, None), *kept, *end]
+    return [*(() if "kind" in recipe and not _known_beginning(folder, record) else (Checkpoint(0, None),)), *kept, *end]
+
+
+def _known_beginning(folder: Path, record: dict) -> bool:
+    """Whether the text model that this one was grown around is still there."""
+    from semhub.lab.organs import hash_around
+
+    recipe = filled(record["recipe"], str(folder))
+    return record.get("around") is not None and record["around"] == hash_around(recipe, folder.parent)
 
 
 def _step(path: Path) -> int:
@@ -215,10 +226,7 @@ def _with_senses(folder: Path, checkpoint: Checkpoint, recipe: Senses, record: d
     if not whole(folder):
         raise BadInput(f"{folder} is not finished; a model that sees or hears is measured once it is.")
     if checkpoint.weights is None:
-        around = text_folder(recipe, folder.parent)
-        if record.get("around", "") not in ("", weights_hash(around)):
-            raise BadInput(f"{folder} was grown around another {recipe.text} than the one in {around}, from which it would begin.")
-        network, processor = begun(recipe, around, record["seed"])
+        network, processor = begun(recipe, text_folder(recipe, folder.parent), record["seed"])
         return network.eval(), processor
     network, processor = opened(folder)
     if checkpoint.weights.parent != folder:

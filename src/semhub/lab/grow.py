@@ -95,13 +95,14 @@ def need_compiler(device: str | None) -> None:
         raise BadInput(f"--compile needs a C++ compiler, and there is no {compiler} here; grow without it, or name one in CXX.")
 
 
-def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str, **around: str) -> None:
+def claim(work: Path, recipe: Recipe | Senses, seed: int, numbers: str, around: str | None = None) -> None:
     """Begin a folder for this recipe, seed and precision, or make sure that the one there is theirs.
 
     `around`: the hash of the text model that another is grown around.
     """
     work.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps({"recipe": recipe.as_dict(), "seed": seed, "precision": numbers, **around}, indent=1, ensure_ascii=False)
+    said = {"recipe": recipe.as_dict(), "seed": seed, "precision": numbers} | ({} if around is None else {"around": around})
+    mine = json.dumps(said, indent=1, ensure_ascii=False)
     record = work / "recipe.json"
     if not record.exists():
         write(record, mine)

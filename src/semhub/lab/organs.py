@@ -35,10 +35,10 @@ from transformers import (
 
 from semhub.data import world
 from semhub.data.world import pictures, sounds
-from semhub.errors import BadRecipe
+from semhub.errors import BadRecipe, UserError
 from semhub.lab import codebook
 from semhub.lab.codebook import code_name, code_names
-from semhub.lab.folder import need_whole, recipe_of
+from semhub.lab.folder import need_whole, recipe_of, weights_hash
 from semhub.lab.recipe import Senses, Tower
 from semhub.lab.tokenizer import words as counted
 
@@ -59,11 +59,21 @@ def text_folder(recipe: Senses, near: Path) -> Path:
     Raises BadRecipe where there is none that was grown on the world, BadInput where it is not whole.
     """
     for folder in (near / recipe.text, SHELF / recipe.text, Path(recipe.text)):
-        if (folder / "config.json").is_file() and (folder / "recipe.json").is_file():
-            if corpus := recipe_of(need_whole(folder)).get("corpus"):
-                raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}, grown on {corpus}; a model of semhub's world is needed.")
+        if (folder / "recipe.json").is_file():
+            theirs = recipe_of(need_whole(folder))
+            if "kind" in theirs or "corpus" in theirs:
+                read = theirs.get("corpus", "what it sees or hears")
+                raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}, grown on {read}; a text model of semhub's world is needed.")
             return folder
     raise BadRecipe(f"{recipe.name}: text is {recipe.text!r}: no bundled model and no folder that `semhub lab train` grew.")
+
+
+def hash_around(recipe: Senses, near: Path) -> str | None:
+    """The hash of the text model that a recipe names, None where there is none."""
+    try:
+        return weights_hash(text_folder(recipe, near))
+    except UserError:
+        return None
 
 
 def built(recipe: Senses, folder: Path, texts: Iterable[str]) -> tuple[torch.nn.Module, object]:

@@ -13,9 +13,10 @@ import torch
 from transformers import set_seed
 
 from semhub.data.world import pictures, sounds
+from semhub.errors import BadInput
 from semhub.lab import grow
-from semhub.lab.folder import finished, read_array, recipe_of, weights_hash
-from semhub.lab.organs import built, pixels, positions, text_folder
+from semhub.lab.folder import finished, read_array, read_record, recipe_of, weights_hash
+from semhub.lab.organs import built, hash_around, pixels, positions, text_folder
 from semhub.lab.recipe import Senses
 from semhub.lab.recipe_file import made
 from semhub.lab.shown import Shown, every_english_text, shown, told
@@ -37,10 +38,13 @@ def train_senses(
 
     The text model that it is grown around is the one of that name beside `out`, if there is one, or else a bundled one.
 
-    Raises BadInput where `out` holds anything else.
+    Raises BadInput where `out` holds anything else, a model grown around another text model among them.
     """
     out = Path(out or Path("grown") / f"{recipe.name}-{seed}")
     if finished(out, recipe, seed):
+        theirs, ours = read_record(out / "recipe.json").get("around"), hash_around(recipe, out.parent)
+        if theirs and ours and theirs != ours:
+            raise BadInput(f"{out} was grown around another {recipe.text}: choose another --out, or delete that folder.")
         return out
     if compile:
         grow.need_compiler(device)

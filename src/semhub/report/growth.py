@@ -26,7 +26,7 @@ TITLES = {
     "anchored": "Anchored: lead in log p",
 }
 SENSES = ("image", "audio")
-POSITIONS = ("probe", "image", "mean", "last", None)
+POSITIONS = ("probe", "image", "last", None)
 SAID = {("without", "none"): "nothing left out", ("only", "none"): "no bridge"}
 
 
@@ -59,7 +59,8 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
     plain = table[table.control.isna()]
     never = (plain.figure == "shared") & (plain.split == "dev-never-bridged")
     plain = plain.assign(figure=plain.figure.mask(never, NEVER), split=plain.split.mask(never, "dev"))
-    position = next((p for p in POSITIONS if p in set(plain.position)), None)
+    order = (*(("mean",) if plain.group.str.contains("audio").any() else ()), *POSITIONS)  # a sound has no one place of its own
+    position = next((p for p in order if p in set(plain.position)), None)
     plain = plain[plain.position.isna() | (plain.position == position) | (plain.figure.isin(["transferred", "anchored"]))]
     plain = plain[plain.split.isna() | (plain.split == "dev")]
     turned = (plain.figure == "retrieved") & ~plain.group.isin(plain[plain.figure == "shared"].group)

@@ -10,6 +10,7 @@ from pathlib import Path
 from semhub.errors import BadInput
 from semhub.lab import read_recipe, train
 from semhub.lab.folder import checkpoints, open_checkpoint, recipe_of
+from semhub.methods.declare import Compare
 from semhub.runs import store
 from semhub.studies import hub_measures, kept
 
@@ -37,7 +38,9 @@ def emergence(
     recipe = recipe_of(folder.with_name(folder.name + ".growing"))
     asked = hub_measures.questions(recipe, limit, **kept.own_data(pairs, items))
     out = Path(out or folder.with_name(folder.name + ".emergence"))
-    kept.begin(out, {"model": folder.name, "recipe": recipe, "limit": limit, "pairs": pairs and str(pairs), "items": items and str(items)})
+    data = {"pairs": pairs and str(pairs), "items": items and str(items)}
+    places = [place.name for each in asked.values() if isinstance(each, Compare) for place in each.places]
+    kept.begin(out, {"model": folder.name, "recipe": recipe, "limit": limit, "places": places, **data})
     figures, readings = [], []
     for checkpoint in way:
         place = {"step": checkpoint.step}
