@@ -118,7 +118,7 @@ def test_every_model_stands_in_one_figure_with_what_was_never_bridged_apart(tmp_
     panels = {each.title: {line.label: line.points for line in each.lines} for each in plot.panels}
     assert [title.split(": ")[0] for title in panels] == [
         *["S, bridged"] * 3, *["S, never bridged"] * 3, *["P@1, bridged"] * 3, *["P@1, never bridged"] * 3,
-        *["lead of English words"] * 3, *["right / wrong"] * 3,
+        *["lead of English"] * 3, *["right / wrong"] * 3,
     ]  # fmt: skip
     assert all(set(lines) == {made.HUB, made.MISPAIRED, made.UNTRAINED} for lines in panels.values())
     top = lambda title: max(point.value for point in panels[title][made.HUB])  # noqa: E731
@@ -126,7 +126,7 @@ def test_every_model_stands_in_one_figure_with_what_was_never_bridged_apart(tmp_
     assert top("S, never bridged: English–Spanish") == pytest.approx(made.PAIRS["en-es"] / 4)
     weak = made.PAIRS["en-zh"] * made.STRENGTH[made.MISPAIRED] * 1.1
     assert panels["S, bridged: English–Chinese"][made.MISPAIRED][7].value == pytest.approx(weak)
-    assert panels["lead of English words: German prompts"][made.HUB][7].value == pytest.approx(math.log(0.06 / 0.31))
+    assert panels["lead of English: German prompts"][made.HUB][7].value == pytest.approx(math.log(0.06 / 0.31))
     assert panels["right / wrong: Spanish prompts"][made.HUB][8].value == pytest.approx(0.002 / 0.0005)
     assert 'id="controls"' in (write(run.folder)).read_text() and (run.folder / "figures" / "side-by-side.svg").exists()
 
@@ -143,10 +143,10 @@ def test_a_control_with_another_dominant_type_is_asked_whether_its_words_lead(tm
     roles = {made.HUB: "hub", turned: "control:zh-dominant"}
     plot = side_by_side(read_run(made.write(tmp_path, readings, roles, parts=False)))
     panels = {each.title: {line.label: line.points for line in each.lines} for each in plot.panels}
-    assert [title for title in panels if "Chinese words" in title] == [
-        "lead of Chinese words: English prompts", "lead of Chinese words: Spanish prompts", "lead of Chinese words: German prompts"
+    assert [title for title in panels if "lead of Chinese" in title] == [
+        "lead of Chinese: English prompts", "lead of Chinese: Spanish prompts", "lead of Chinese: German prompts"
     ]  # fmt: skip
-    for title in (title for title in panels if "Chinese words" in title):
+    for title in (title for title in panels if "lead of Chinese" in title):
         hub, other = (panels[title][name] for name in (made.HUB, turned))
         assert [round(b.value - a.value, 6) for a, b in zip(hub, other, strict=True)] == [1] * 9
 

@@ -171,7 +171,7 @@ def beside(run: Run) -> Iterator[tuple[str, pd.DataFrame]]:
     words += [(other, [each for each in run.types if each != other][:3], "anchor") for other in turned_to(run)]
     for word, prompts, measure in words:
         rows = headline(run.part(task="multilingual/lens", measure=measure))
-        what = axis_name(measure) if measure == "lift" else f"lead of {type_name(word)} words"
+        what = axis_name(measure) if measure == "lift" else f"lead of {type_name(word)}"
         for prompt in prompts:
             yield f"{what}: {type_name(prompt)} prompts", where(rows, group=f"{prompt}:{word}")
 
