@@ -50,7 +50,7 @@ def test_the_recipe_of_the_walk_through_is_small_enough_to_follow_at_once():
 
 def test_every_recipe_that_the_page_names_is_there():
     names = {name for row in re.findall(r"^\| (`semhub-.*?) \|", PAGE, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)}
-    assert len(names) == 7
+    assert len(names) == 11
     for name in names:
         read_recipe(name if not name.startswith("-") else f"semhub-text-strangers{name}")
 
