@@ -35,7 +35,7 @@ CONTROLS = {
         "exactly zero, at every layer, and a common part holds nothing but marks (punctuation). A random rotation of the residual "
         "stream, folded into all weights, hides the parts. It is a null for cosine and retrieval: states of two languages are "
         "orthogonal but for the constant of a mark; and for what words of another language gain in the lens or do when they are pushed: "
-        "right and wrong ones alike have no part in the state. It is none for measures of inner geometry, which ask no direction to "
+        "right and wrong ones have next to no part in the state. It is none for measures of inner geometry, which ask no direction to "
         "be shared. It has more weights than `semhub-text`, and fewer for each language, and reads no code and no logical forms: look at "
         "its accuracy below before comparing more."
     ),

@@ -170,7 +170,10 @@ class Checkpoint:
 
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
-    """The way of the model `folder`, finished or not: step 0, every checkpoint, and the end. Raises BadInput where none is kept."""
+    """The way of the model `folder`, finished or not: step 0, every checkpoint, and the end. Raises BadInput where none is kept.
+
+    What sees or hears has a step 0 where the text model that it was grown around is still there.
+    """
     work = folder.with_name(folder.name + ".growing")
     if not (work / "recipe.json").is_file():
         raise BadInput(f"{work} is not there: the checkpoints of {folder} lie in it while and after it is grown.")
@@ -178,15 +181,16 @@ def checkpoints(folder: Path) -> list[Checkpoint]:
     record = _record(work)
     recipe = record["recipe"]
     end = [Checkpoint(recipe["training"]["steps"], folder / "model.safetensors")] if whole(folder) else []
-    return [*(() if "kind" in recipe and not _known_beginning(folder, record) else (Checkpoint(0, None),)), *kept, *end]
+    first = [Checkpoint(0, None)] if "kind" not in recipe or _known_beginning(folder, record) else []
+    return [*first, *kept, *end]
 
 
 def _known_beginning(folder: Path, record: dict) -> bool:
     """Whether the text model that this one was grown around is still there."""
     from semhub.lab.organs import hash_around
 
-    recipe = filled(record["recipe"], str(folder))
-    return record.get("around") is not None and record["around"] == hash_around(recipe, folder.parent)
+    around = record.get("around")
+    return around is not None and around == hash_around(filled(record["recipe"], str(folder)), folder.parent)
 
 
 def _step(path: Path) -> int:
