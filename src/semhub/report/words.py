@@ -68,7 +68,7 @@ READINGS = {
     "affine": "affine reader (fitted in the run)",
     "tuned": "affine lens from a folder", "patchscope": "patchscope (identity prompt)", "word-states": "states of words alone",
     "neighbours": "nearest states of words in texts", "test": "held-out items",
-    "test-bridged": "held out, of words that bridges contained", "test-never-bridged": "held out, and never bridged in training",
+    "test-bridged": "held out, and bridged in training", "test-never-bridged": "held out, and never bridged in training",
     "plus": "sums", "times": "products", "plus-held-out": "sums held out", "times-held-out": "products held out",
 }  # fmt: skip
 
