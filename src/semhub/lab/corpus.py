@@ -356,4 +356,9 @@ def _both(rng: Random, recipe: Recipe, type: str, first: str) -> tuple[str, str]
 
 def _about(meaning):
     """The beings that a meaning names, or the meaning itself where it names none."""
-    return {being.key for being in lexicon.beings()}.intersection(meaning.concepts()) or meaning
+    return _beings().intersection(meaning.concepts()) or meaning
+
+
+@cache
+def _beings() -> frozenset[str]:
+    return frozenset(being.key for being in lexicon.beings())

@@ -373,9 +373,12 @@ def _phrase(rng: Random, noun: lexicon.Noun, bridged: bool | None, like: Phrase 
     return Phrase(noun, definite, rng.choice(allowed(lexicon.adjectives(), bridged)) if with_adjective else None)
 
 
-@cache
 def allowed(entries: tuple, bridged: bool | None) -> tuple:
-    """The entries that may stand in a bridge (True), that may not (False), or all (None)."""
+    """The entries that may stand in a bridge (True), that may not (False), or all (None).
+
+    Not cached: to hash so many entries takes longer than to look at them.
+    """
     if bridged is None:
         return entries
-    return tuple(entry for entry in entries if (entry.key not in never_bridged()) == bridged)
+    closed = never_bridged()
+    return tuple([entry for entry in entries if (entry.key not in closed) == bridged])
