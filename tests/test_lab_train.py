@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from semhub.data import world
 from semhub.data.world import lexicon
 from semhub.errors import BadInput, BadRecipe, UnknownName
 from semhub.lab import grow, read_recipe, train
-from semhub.lab.corpus import streams
+from semhub.lab.corpus import documents, streams
 from semhub.lab.grow import _batches, _corpus, _mingled, packed_windows, precision, rate
 from semhub.lab.recipe_file import RECIPES
 from semhub.lab.tokenizer import tokenizer, words
@@ -124,6 +125,18 @@ def test_windows_hold_one_stream_each(trained_tokenizer):
     chinese = [any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in trained_tokenizer.batch_decode(windows)]
     spanish = [" perro" in text or " el " in text for text in trained_tokenizer.batch_decode(windows)]
     assert not [both for both in zip(chinese, spanish, strict=True) if all(both)]
+
+
+@pytest.mark.parametrize("name", ["semhub-text", "semhub-text-mispaired"])
+def test_windows_are_the_documents_of_their_streams_read_one_by_one(trained_tokenizer, name):
+    recipe = read_recipe(name)
+    windows, plain = packed_windows(recipe, trained_tokenizer, 400, 64, seed=3), []
+    for stream in streams(recipe):
+        texts = documents(recipe, stream, 3)
+        ids = [id for text in itertools.islice(texts, 600) for id in trained_tokenizer(text)["input_ids"]]
+        plain.append({tuple(ids[at : at + 64]) for at in range(0, len(ids) - 63, 64)})
+    assert {tuple(row) for row in windows.tolist()} <= set().union(*plain)
+    assert all(any(tuple(row) in rows for row in windows.tolist()) for rows in plain)
 
 
 def test_no_two_languages_share_a_piece_of_a_content_word(trained_tokenizer):
