@@ -521,7 +521,9 @@ def test_recipes_of_the_package_read(name):
     assert isinstance(recipe, Senses) and recipe.mixture["en"] > 0.5
 
 
-@pytest.mark.parametrize("name", ["semhub-image", "semhub-audio"])
-def test_a_control_differs_in_its_text_model_and_its_languages_alone(name):
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-tokens", "semhub-audio"])
+def test_a_control_reads_documents_in_the_rows_of_other_languages_and_differs_in_its_text_model_and_nothing_else(name):
     hub, control = read_recipe(name), read_recipe(f"{name}-mispaired")
-    assert control == dataclasses.replace(hub, name=f"{name}-mispaired", text="semhub-text-mispaired", mixture={"en": 1.0})
+    assert control == dataclasses.replace(hub, name=f"{name}-mispaired", text="semhub-text-mispaired", mixture={"en": 1.0}, plain=12)
+    rows = [recipe.training.batch - recipe.told - recipe.plain for recipe in (hub, control)]
+    assert rows[1] == round(rows[0] * hub.mixture["en"])

@@ -160,9 +160,9 @@ def _packed(recipe: Recipe, words: PreTrainedTokenizerFast, stream: str, count: 
     ids = np.empty(count * width, dtype=np.promote_types(np.uint16, np.min_scalar_type(len(words))))
     filled, texts = 0, documents(recipe, stream, seed)
     while filled < len(ids):
-        for encoded in words.backend_tokenizer.encode_batch_fast(list(islice(texts, BATCH_OF_DOCUMENTS))):  # without offsets
+        for encoded in words(list(islice(texts, BATCH_OF_DOCUMENTS)))["input_ids"]:
             end = min(filled + len(encoded), len(ids))
-            ids[filled:end] = encoded.ids[: end - filled]
+            ids[filled:end] = encoded[: end - filled]
             filled = end
     return ids.reshape(count, width)
 
