@@ -28,6 +28,7 @@ class Way:
 
     attention: str
     muon_like_the_rest: bool
+    loss_of: Callable = next_token_loss
 
     def __post_init__(self):
         recipe = read_recipe("semhub-text")
@@ -39,7 +40,7 @@ class Way:
 
     def step(self, ids: torch.Tensor) -> float:
         with self.accelerator.autocast():
-            loss = next_token_loss(self.network, ids)
+            loss = self.loss_of(self.network, ids)
         loss.backward()
         with self.accelerator.autocast() if self.muon_like_the_rest else nullcontext():
             self.downhill.step(0.1, 3e-3)
@@ -47,6 +48,12 @@ class Way:
 
     def steps(self, batches: list[torch.Tensor]) -> Callable[[], list[float]]:
         return lambda: [self.step(ids) for ids in batches]
+
+
+def drawn(steps: int, window: int = 64) -> list[torch.Tensor]:
+    """Batches of 2,048 random tokens."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(300, 1500, (2048 // window, window), generator=generator) for _ in range(steps)]
 
 
 if __name__ == "__main__":
@@ -57,8 +64,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     ways = {"fused attention, Muon in fp32": Way("sdpa", False), "plain attention, Muon in fp32": Way("eager", False)}
     ways["plain attention, Muon like the rest"] = Way("eager", True)
-    generator = torch.Generator().manual_seed(0)
-    batches = [torch.randint(300, 1500, (2048 // asked.window, asked.window), generator=generator) for _ in range(asked.steps)]
+    batches = drawn(asked.steps, asked.window)
     first = [way.step(batches[0]) for way in ways.values()]
     assert max(first) - min(first) < 0.01, first
     print(f"{asked.steps} steps of {2048 // asked.window} windows of {asked.window} tokens, {precision('cpu')}, torch {torch.__version__}")

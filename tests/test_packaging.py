@@ -111,6 +111,17 @@ def test_set_up_is_done_once(tmp_path):
     assert shown.split() == [".venv/bin/semhub", "run"]
 
 
+def test_make_bundle_grows_every_bundled_model_once_and_no_model_before_what_it_stands_around(tmp_path):
+    (tmp_path / "Makefile").write_text(MAKEFILE, encoding="utf-8")
+    command = ["make", "-n", "-o", ".venv/.ready", "bundle"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=_without_make()).stdout
+    order = re.findall(r"semhub lab train (\S+) .*--out grown/\1$", shown, re.MULTILINE)
+    assert sorted(order) == sorted(folder.parent.name for folder in (ROOT / "src/semhub/bundle").glob("*/recipe.json"))
+    for sense in ("image", "tokens", "audio"):
+        assert order.index("semhub-text") < order.index(f"semhub-{sense}")
+        assert order.index("semhub-text-mispaired") < order.index(f"semhub-{sense}-mispaired")
+
+
 def _without_make() -> dict[str, str]:
     """The environment without what an outer `make test` left in it."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}

@@ -3,6 +3,7 @@
 There is no alignment loss of any kind. Loop, checkpoints and resuming are those of text models (`grow`).
 """
 
+import logging
 from collections.abc import Iterator
 from itertools import chain, count, islice
 from pathlib import Path
@@ -48,6 +49,7 @@ def train_senses(
         return out
     if compile:
         grow.need_compiler(device)
+        logging.getLogger("torch._dynamo").setLevel(logging.ERROR)  # it warns of each break in the program, and these models have some
     source = text_folder(recipe, out.parent)
     work = out.with_name(out.name + ".growing")
     grow.claim(work, recipe, seed, grow.precision(device), around=weights_hash(source))
