@@ -19,7 +19,7 @@ test: $(READY)
 SEED_semhub-text := 2
 SEED_semhub-text-mispaired := 1
 SEED_semhub-text-strangers-zh := 1
-# In this order two at a time end together, and mispaired finds its programs compiled by the hub.
+# In this order two at a time end together; mispaired begins after apart, and so finds its programs compiled by the hub.
 TEXTS := text text-apart text-mispaired text-zh-dominant text-deranged
 BUNDLE := $(TEXTS) tokens image text-strangers-en text-strangers-zh tokens-mispaired image-mispaired audio audio-mispaired
 bundle: $(addprefix grown/semhub-,$(BUNDLE))

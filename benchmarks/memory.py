@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--steps 40] [--rounds 3]
 
 Processes on one thread each, compiled, one after the other and in turn; without glibc both are the same. The weights that they
-come to are compared before anything is printed.
+come to are compared before any figure is printed.
 """
 
 import argparse
@@ -23,11 +23,7 @@ from growth import Way, drawn
 from semhub.lab.grow import compiled, next_token_loss, precision
 
 MAKEFILE = Path(__file__).parent.parent / "Makefile"
-
-
-def told() -> str:
-    """What the Makefile says of memory."""
-    return re.search(r"^MALLOC := (\S+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)[1]
+MALLOC = re.search(r"^MALLOC := (\S+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def run(steps: int, tunables: str) -> dict:
@@ -57,10 +53,10 @@ if __name__ == "__main__":
         print(json.dumps(child(asked.steps)))
         sys.exit()
     run(1, "")  # compiles
-    print(f"{asked.steps} steps of 32 windows of 64 tokens, {precision('cpu')}, GLIBC_TUNABLES={told()}")
+    print(f"{asked.steps} steps of 32 windows of 64 tokens, {precision('cpu')}, GLIBC_TUNABLES={MALLOC}")
     ratios = []
     for _ in range(asked.rounds):
-        without, kept = run(asked.steps, ""), run(asked.steps, told())
+        without, kept = run(asked.steps, ""), run(asked.steps, MALLOC)
         assert without["weights"] == kept["weights"], "memory must change no weight"
         ratios.append(without["milliseconds"] / kept["milliseconds"])
         print(f"{without['milliseconds']:7.1f} ms a step without, {kept['milliseconds']:7.1f} ms so: {ratios[-1]:.3f} x faster")

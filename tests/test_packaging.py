@@ -111,15 +111,23 @@ def test_set_up_is_done_once(tmp_path):
     assert shown.split() == [".venv/bin/semhub", "run"]
 
 
-def test_make_bundle_grows_every_bundled_model_once_and_no_model_before_what_it_stands_around(tmp_path):
-    (tmp_path / "Makefile").write_text(MAKEFILE, encoding="utf-8")
-    command = ["make", "-n", "-o", ".venv/.ready", "bundle"]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=_without_make()).stdout
-    order = re.findall(r"semhub lab train (\S+) .*--out grown/\1$", shown, re.MULTILINE)
-    assert sorted(order) == sorted(folder.parent.name for folder in (ROOT / "src/semhub/bundle").glob("*/recipe.json"))
-    for sense in ("image", "tokens", "audio"):
-        assert order.index("semhub-text") < order.index(f"semhub-{sense}")
-        assert order.index("semhub-text-mispaired") < order.index(f"semhub-{sense}-mispaired")
+def grown_by_make(target: str, folder: Path) -> list[str]:
+    """The models that a target grows, in order, where nothing is there yet."""
+    (folder / "Makefile").write_text(MAKEFILE, encoding="utf-8")
+    command = ["make", "-n", "-o", ".venv/.ready", target]
+    shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=_without_make()).stdout
+    return re.findall(r"semhub lab train (\S+) .*--out grown/\1$", shown, re.MULTILINE)
+
+
+def test_make_bundle_grows_every_bundled_model_once(tmp_path):
+    bundled = [recipe.parent.name for recipe in (ROOT / "src/semhub/bundle").glob("*/recipe.json")]
+    assert sorted(grown_by_make("bundle", tmp_path)) == sorted(bundled)
+
+
+@pytest.mark.parametrize("name", ["semhub-image", "semhub-tokens", "semhub-audio"])
+def test_make_grows_the_text_model_that_another_stands_around_before_it(name, tmp_path):
+    assert grown_by_make(f"grown/{name}", tmp_path) == ["semhub-text", name]
+    assert grown_by_make(f"grown/{name}-mispaired", tmp_path) == ["semhub-text-mispaired", f"{name}-mispaired"]
 
 
 def _without_make() -> dict[str, str]:
