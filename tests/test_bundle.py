@@ -1,5 +1,6 @@
 """The bundled models as a user gets them: small, ordinary, and what their cards say, read with transformers alone."""
 
+import hashlib
 import json
 import re
 
@@ -36,6 +37,13 @@ def test_a_bundled_model_was_grown_from_the_recipe_of_its_name(model):
     grown = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
     assert made(grown, model.name) == made(json.loads(json.dumps(read_recipe(model.name).as_dict())), model.name)
     assert model.name in (model.path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", [model for model in STORED if model.format != "llama"], ids=lambda model: model.name)
+def test_what_sees_or_hears_was_grown_around_the_bundled_text_model(model):
+    record = json.loads((model.path / "recipe.json").read_text(encoding="utf-8"))
+    text = find_bundled(record["recipe"]["text"]).path / "model.safetensors"
+    assert record["around"] == hashlib.sha256(text.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("model", bundled(), ids=lambda model: model.name)
